@@ -1,0 +1,3 @@
+//! The `mirrorlistd` program.
+
+fn main() {}
