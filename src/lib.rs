@@ -2,4 +2,5 @@
 //! `tests/layers.rs` keeps it so.
 
 pub mod inventory;
+pub mod net;
 pub mod place;

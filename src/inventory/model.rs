@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use ip_network::IpNetwork;
 
+use crate::net::{Family, Protocol};
 use crate::place::Code;
 
 /// Everything under one `lists/` folder. Each vector is in the order of the files' names and lines.
@@ -80,28 +81,6 @@ pub struct Repo {
     pub releases: Vec<String>,
     /// Architectures that it has, where they are not the release's.
     pub arches: Option<Vec<String>>,
-}
-
-/// How files are fetched from a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// Plain HTTP.
-    Http,
-    /// HTTP over TLS.
-    Https,
-    /// rsync daemon.
-    Rsync,
-}
-
-/// Address family over which a mirror can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// IPv4.
-    Ipv4,
-    /// IPv6.
-    Ipv6,
 }
 
 /// Whether a mirror takes part.
