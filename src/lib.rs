@@ -1,6 +1,11 @@
 //! mirrorlistd, by floors. A module names only modules of floors below its own; siblings do not know each other.
 //! `tests/layers.rs` keeps it so.
 
+pub mod config;
 pub mod inventory;
 pub mod net;
 pub mod place;
+pub mod plan;
+pub mod snapshot;
+pub mod sys;
+pub mod turn;

@@ -1,10 +1,16 @@
-//! What the network calls things: families, protocols, clients, prefixes.
+//! What the network calls things: families, protocols, prefixes, clients.
 //!
 //! - `family`     IPv4 or IPv6
 //! - `protocol`   http, https or rsync
+//! - `prefixes`   a set of networks
+//! - `client`     the client behind proxies
 
+mod client;
 mod family;
+mod prefixes;
 mod protocol;
 
+pub use client::client_address;
 pub use family::Family;
+pub use prefixes::{PrefixError, Prefixes};
 pub use protocol::Protocol;

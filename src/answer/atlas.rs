@@ -1,0 +1,95 @@
+//! `Atlas`: all that is known when a request is answered: a snapshot, a GeoIP table, client networks.
+//!
+//! Made beside the running workers and then shared by them, frozen. Not here: who makes it when (`daemon`).
+
+use std::net::IpAddr;
+
+use ip_network::IpNetwork;
+use ip_network_table::IpNetworkTable;
+
+use crate::geoip::Table;
+use crate::place::Code;
+use crate::snapshot::{Generation, GroupIndex, PlaceIndex, Target, View};
+use crate::sys::Map;
+
+/// A GeoIP table: the one in the program, or a mapped one.
+pub enum GeoBytes {
+    /// Part of the program.
+    Embedded(&'static [u8]),
+    /// A file.
+    Mapped(Map),
+    /// Compiled a moment ago.
+    Compiled(Vec<u8>),
+}
+
+impl AsRef<[u8]> for GeoBytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            GeoBytes::Embedded(bytes) => bytes,
+            GeoBytes::Mapped(map) => map.as_ref(),
+            GeoBytes::Compiled(bytes) => bytes,
+        }
+    }
+}
+
+/// All that is known when a request is answered.
+pub struct Atlas {
+    generation: Generation,
+    view: View<Map>,
+    geo: Table<GeoBytes>,
+    /// Place of the snapshot by place of the GeoIP table.
+    geo_places: Vec<(Code, PlaceIndex)>,
+    groups: IpNetworkTable<GroupIndex>,
+    told: IpNetworkTable<PlaceIndex>,
+}
+
+impl Atlas {
+    /// Joins a snapshot and a GeoIP table.
+    pub fn new(generation: Generation, view: View<Map>, geo: Table<GeoBytes>) -> Atlas {
+        let mut groups = IpNetworkTable::new();
+        let mut told = IpNetworkTable::new();
+        for network in view.networks() {
+            match network.target {
+                Target::Group(group) => groups.insert(network.prefix, group).map(drop),
+                Target::Place(place) => told.insert(network.prefix, place).map(drop),
+            };
+        }
+        let nearest = |code: Code| view.place(code).or_else(|| view.place(code.country()));
+        let geo_places =
+            geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
+        Atlas { generation, view, geo, geo_places, groups, told }
+    }
+
+    /// Number of the snapshot.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The snapshot.
+    pub fn view(&self) -> &View<Map> {
+        &self.view
+    }
+
+    /// The GeoIP table.
+    pub fn geo_table(&self) -> &Table<GeoBytes> {
+        &self.geo
+    }
+
+    /// The group a client's network belongs to, by the longest prefix.
+    pub fn group(&self, client: IpAddr) -> Option<(IpNetwork, GroupIndex)> {
+        self.groups.longest_match(client).map(|(network, &group)| (network, group))
+    }
+
+    /// Where operators say a client's network is, by the longest prefix.
+    pub fn told(&self, client: IpAddr) -> Option<(IpNetwork, PlaceIndex)> {
+        if self.told.is_empty() {
+            return None;
+        }
+        self.told.longest_match(client).map(|(network, &place)| (network, place))
+    }
+
+    /// Where the GeoIP table has a client, and the place of the snapshot that stands for it.
+    pub fn geo(&self, client: IpAddr) -> Option<(Code, PlaceIndex)> {
+        self.geo_places.get(usize::from(self.geo.lookup(client)?.0)).copied()
+    }
+}

@@ -1,0 +1,139 @@
+//! `Query`: the parameters of a mirrorlist request, decoded without allocation.
+//!
+//! Lives here: splitting, percent-decoding, which parameters there are.
+//! Not here: what they mean (one file per dialect).
+
+/// Parameters that are looked at; further ones are ignored.
+pub const PARAMETERS_MAX: usize = 64;
+/// Longest decoded value that can name anything, bytes. Inventory names have at most 64.
+pub const VALUE_BYTES_MAX: usize = 64;
+
+/// A decoded value. One that was too long is kept as a value that names nothing.
+#[derive(Clone, Copy)]
+pub struct Value {
+    bytes: [u8; VALUE_BYTES_MAX],
+    length: u8,
+}
+
+impl Value {
+    const EMPTY: Value = Value { bytes: [0; VALUE_BYTES_MAX], length: 0 };
+    /// A NUL is in no name, so this one finds nothing, and it is not empty.
+    const NAMES_NOTHING: Value = Value { bytes: [0; VALUE_BYTES_MAX], length: 1 };
+
+    /// Decodes `%XX` and `+`. A `%` without two digits stands for itself, as forms have always had it.
+    fn decode(text: &[u8]) -> Value {
+        let mut value = Value::EMPTY;
+        let mut rest = text;
+        while let [first, tail @ ..] = rest {
+            let (byte, tail) = match (first, tail) {
+                (b'+', _) => (b' ', tail),
+                (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
+                    (Some(high), Some(low)) => (high << 4 | low, after),
+                    _ => (b'%', tail),
+                },
+                _ => (*first, tail),
+            };
+            let Some(slot) = value.bytes.get_mut(usize::from(value.length)) else { return Value::NAMES_NOTHING };
+            *slot = byte;
+            value.length += 1;
+            rest = tail;
+        }
+        value
+    }
+
+    /// The decoded bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
+    /// Whether the parameter was absent or empty.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    fn to_lowercase(mut self) -> Value {
+        self.bytes.make_ascii_lowercase();
+        self
+    }
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{:?}", String::from_utf8_lossy(self.bytes()))
+    }
+}
+
+/// The parameters of a request. Of a parameter that comes twice the last one counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    /// `release`: a release or an alias of one.
+    pub release: Value,
+    /// `arch`: an architecture.
+    pub arch: Value,
+    /// `repo`, in lower case.
+    pub repo: Value,
+    /// `cc`: a place to be answered for instead of one's own.
+    pub cc: Value,
+}
+
+impl Query {
+    /// Takes the parameters out of what follows the `?`. Unknown ones (`infra`, `countme`, `content`, …) are ignored.
+    pub fn parse(text: &[u8]) -> Query {
+        let mut query = Query { release: Value::EMPTY, arch: Value::EMPTY, repo: Value::EMPTY, cc: Value::EMPTY };
+        for parameter in text.split(|&byte| byte == b'&' || byte == b';').take(PARAMETERS_MAX) {
+            let at = parameter.iter().position(|&byte| byte == b'=').unwrap_or(parameter.len());
+            let (name, value) = (&parameter[..at], parameter.get(at + 1..).unwrap_or_default());
+            match name {
+                b"release" => query.release = Value::decode(value),
+                b"arch" => query.arch = Value::decode(value),
+                b"repo" => query.repo = Value::decode(value).to_lowercase(),
+                b"cc" => query.cc = Value::decode(value),
+                _ => {}
+            }
+        }
+        query
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> [String; 4] {
+        let query = Query::parse(text.as_bytes());
+        [query.release, query.arch, query.repo, query.cc].map(|value| String::from_utf8_lossy(value.bytes()).into())
+    }
+
+    #[test]
+    fn order_and_strangers_do_not_matter() {
+        let expected = ["9", "x86_64", "baseos", ""].map(String::from);
+        assert_eq!(parts("release=9&arch=x86_64&repo=BaseOS"), expected);
+        assert_eq!(parts("infra=$infra&repo=baseos&countme=3&arch=x86_64&content=centos&release=9&&x&=y"), expected);
+        assert_eq!(parts("repo=%42ase%4fS&arch=x86%5F64&release=%39"), expected);
+        assert_eq!(parts("repo=a&repo=baseos&arch=x86_64&release=9"), expected);
+    }
+
+    #[test]
+    fn odd_values_are_defined() {
+        assert_eq!(parts("release=%&arch=%4&repo=%zz&cc=a+b"), ["%", "%4", "%zz", "a b"].map(String::from));
+        assert_eq!(parts("release&arch=&repo"), ["", "", "", ""].map(String::from));
+        assert!(Query::parse(b"").repo.is_empty());
+        let long = "x".repeat(VALUE_BYTES_MAX + 1);
+        let value = Query::parse(format!("repo={long}").as_bytes()).repo;
+        assert_eq!(value.bytes(), b"\0", "too long: names nothing, and is not missing");
+        let just = "x".repeat(VALUE_BYTES_MAX);
+        assert_eq!(Query::parse(format!("repo={just}").as_bytes()).repo.bytes(), just.as_bytes());
+    }
+
+    #[test]
+    fn parameters_beyond_the_limit_are_ignored() {
+        let many = "a=b&".repeat(PARAMETERS_MAX);
+        assert!(Query::parse(format!("{many}repo=baseos").as_bytes()).repo.is_empty());
+        let fewer = "a=b&".repeat(PARAMETERS_MAX - 1);
+        assert_eq!(Query::parse(format!("{fewer}repo=baseos").as_bytes()).repo.bytes(), b"baseos");
+    }
+}

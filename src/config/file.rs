@@ -1,0 +1,273 @@
+//! `Config`: the configuration file.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use serde::Deserialize;
+
+use crate::net::Prefixes;
+
+/// Longest configuration file, bytes.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
+/// Port of the listeners when none is configured.
+const DEFAULT_PORT: u16 = 8080;
+/// Most mirrors a list may be configured to have.
+const LINES_MAX: usize = 64;
+
+/// The configuration, checked and with its defaults.
+#[derive(Debug)]
+pub struct Config {
+    /// Addresses to listen on; port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// Addresses to listen on for a proxy that opens each connection with a PROXY protocol header.
+    pub listen_proxied: Vec<SocketAddr>,
+    /// Workers, each with an event loop of its own; none: as many as there are processors.
+    pub workers: Option<usize>,
+    /// Folder of the inventory; none: the shipped one.
+    pub lists: Option<PathBuf>,
+    /// Folder of published snapshots; none: they live no longer than the program.
+    pub state: Option<PathBuf>,
+    /// Whether to build snapshots from `lists`; else those that others publish into `state` are served.
+    pub build: bool,
+    /// GeoIP databases or one compiled table; none: the table in the program.
+    pub geoip: Vec<PathBuf>,
+    /// Most mirrors in a list.
+    pub lines_max: usize,
+    /// Access log: a file, `-` for standard output; none: no log.
+    pub access_log: Option<PathBuf>,
+    /// Peers whose `X-Forwarded-For` and PROXY headers are believed.
+    pub trusted_proxies: Prefixes,
+    /// Clients that may read `/metrics`.
+    pub metrics_allow: Prefixes,
+    /// How much of everything peers may take.
+    pub limits: Limits,
+}
+
+/// How much of everything peers may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections per worker.
+    pub connections_max: usize,
+    /// How long a connection may wait for its next request.
+    pub idle: Duration,
+    /// How long a request head may take from its first byte.
+    pub head: Duration,
+    /// How long a client may take nothing of an answer.
+    pub write_stall: Duration,
+    /// How long answers under way may take when the program ends.
+    pub drain: Duration,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path}: cannot read the configuration: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// It is too long for a configuration.
+    #[error("{path}: {bytes} bytes are too many for a configuration (at most {CONFIG_BYTES_MAX}); is it another file?")]
+    Long {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+    },
+    /// A line that is no TOML or no setting.
+    #[error("{path}:{line}: {what}; see docs/operating.md for the settings")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// A setting with a value that makes no sense.
+    #[error("{path}: {key}: {what}")]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        key: &'static str,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    listen: Vec<SocketAddr>,
+    listen_proxied: Vec<SocketAddr>,
+    workers: Option<usize>,
+    lists: Option<PathBuf>,
+    state: Option<PathBuf>,
+    build: bool,
+    geoip: Vec<PathBuf>,
+    lines_max: usize,
+    access_log: Option<PathBuf>,
+    trusted_proxies: Vec<String>,
+    metrics_allow: Vec<String>,
+    connections_max: usize,
+    idle_seconds: u64,
+    head_seconds: u64,
+    write_stall_seconds: u64,
+    drain_seconds: u64,
+}
+
+impl Default for Written {
+    fn default() -> Written {
+        Written {
+            listen: vec![
+                SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT)),
+                SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT)),
+            ],
+            listen_proxied: Vec::new(),
+            workers: None,
+            lists: None,
+            state: None,
+            build: true,
+            geoip: Vec::new(),
+            lines_max: 10,
+            access_log: None,
+            trusted_proxies: Vec::new(),
+            metrics_allow: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+            connections_max: 100_000,
+            idle_seconds: 60,
+            head_seconds: 10,
+            write_stall_seconds: 30,
+            drain_seconds: 10,
+        }
+    }
+}
+
+impl Config {
+    /// The defaults: all that is needed to answer from the shipped lists.
+    pub fn shipped() -> Config {
+        match check(Path::new("defaults"), Written::default()) {
+            Ok(config) => config,
+            // The test below holds the defaults against the same checks.
+            Err(error) => unreachable!("{error}"),
+        }
+    }
+
+    /// Reads a file. Relative paths in it are taken from the file's folder.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+        let bytes = fs::metadata(path).map_err(failed)?.len();
+        if bytes > CONFIG_BYTES_MAX {
+            return Err(ConfigError::Long { path: path.to_owned(), bytes });
+        }
+        let text = fs::read_to_string(path).map_err(failed)?;
+        Config::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
+        let written = toml::from_str(text).map_err(|error| ConfigError::Line {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1),
+            what: error.message().to_owned(),
+        })?;
+        check(path, written)
+    }
+}
+
+fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
+    let wrong = |key, what: String| ConfigError::Value { path: path.to_owned(), key, what };
+    let within = |key, value: u64, allowed: std::ops::RangeInclusive<u64>| {
+        if allowed.contains(&value) {
+            return Ok(value);
+        }
+        Err(wrong(key, format!("{value} is not between {} and {}", allowed.start(), allowed.end())))
+    };
+    let seconds = |key, value| within(key, value, 1..=3600).map(Duration::from_secs);
+    let prefixes = |key, texts: &[String]| Prefixes::parse(texts).map_err(|error| wrong(key, error.to_string()));
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let place = |written: PathBuf| folder.join(written);
+
+    if let Some(workers) = written.workers {
+        within("workers", workers as u64, 1..=1024)?;
+    }
+    if written.listen.is_empty() && written.listen_proxied.is_empty() {
+        return Err(wrong("listen", "names no address; leave the line out for port 8080 on all".to_owned()));
+    }
+    if !written.build && written.state.is_none() {
+        return Err(wrong(
+            "build",
+            "with `build = false`, `state` must name the folder of published snapshots".to_owned(),
+        ));
+    }
+    Ok(Config {
+        listen: written.listen,
+        listen_proxied: written.listen_proxied,
+        workers: written.workers,
+        lists: written.lists.map(place),
+        state: written.state.map(place),
+        build: written.build,
+        geoip: written.geoip.into_iter().map(place).collect(),
+        lines_max: within("lines_max", written.lines_max as u64, 1..=LINES_MAX as u64)? as usize,
+        access_log: written.access_log.map(|log| if log.as_os_str() == "-" { log } else { place(log) }),
+        trusted_proxies: prefixes("trusted_proxies", &written.trusted_proxies)?,
+        metrics_allow: prefixes("metrics_allow", &written.metrics_allow)?,
+        limits: Limits {
+            connections_max: within("connections_max", written.connections_max as u64, 1..=10_000_000)? as usize,
+            idle: seconds("idle_seconds", written.idle_seconds)?,
+            head: seconds("head_seconds", written.head_seconds)?,
+            write_stall: seconds("write_stall_seconds", written.write_stall_seconds)?,
+            drain: seconds("drain_seconds", written.drain_seconds)?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(Path::new("/etc/mirrorlistd/m.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_sound() {
+        let config = Config::shipped();
+        assert_eq!(config.listen.len(), 2);
+        assert!(config.metrics_allow.contains("127.0.0.1".parse().unwrap()));
+        assert!(!config.metrics_allow.contains("192.0.2.1".parse().unwrap()));
+        assert_eq!((config.lines_max, config.build), (10, true));
+        assert!(parse("").is_ok());
+    }
+
+    #[test]
+    fn paths_start_from_the_file() {
+        let config = parse("lists = 'l'\nstate = '/var/lib/m'\naccess_log = '-'\ngeoip = ['c.mmdb']").unwrap();
+        assert_eq!(config.lists, Some("/etc/mirrorlistd/l".into()));
+        assert_eq!(config.state, Some("/var/lib/m".into()));
+        assert_eq!(config.access_log, Some("-".into()));
+        assert_eq!(config.geoip, [PathBuf::from("/etc/mirrorlistd/c.mmdb")]);
+    }
+
+    #[test]
+    fn errors_name_file_line_and_remedy() {
+        for (text, expected) in [
+            ("workers = 2\nlistn = []", "/etc/mirrorlistd/m.toml:2: unknown field `listn`"),
+            ("\n\nlisten = ['nowhere']", "/etc/mirrorlistd/m.toml:3: invalid socket address"),
+            ("workers = ", "/etc/mirrorlistd/m.toml:1: "),
+            ("workers = 0", "m.toml: workers: 0 is not between 1 and 1024"),
+            ("listen = []", "m.toml: listen: names no address"),
+            ("build = false", "`state` must name the folder"),
+            ("trusted_proxies = ['10.0.0.1/8']", "m.toml: trusted_proxies: `10.0.0.1/8` is no network"),
+            ("idle_seconds = 0", "m.toml: idle_seconds: 0 is not between 1 and 3600"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The snapshot: one immutable file that holds every answer, made on one side and memory-mapped on the other.
+//!
+//! - `format`   the byte table, shared by all below
+//! - `builder`  `Builder`: mutable, makes the bytes
+//! - `view`     `View`: frozen, looks up
+//! - `check`    walks every byte of a view, before publishing and before workers see it
+//! - `store`    `Store`: generations in a folder, published by rename
+//!
+//! Not here: what goes into a list (`plan`), who is asking (`answer`).
+
+mod builder;
+mod check;
+mod format;
+mod store;
+mod view;
+
+pub use builder::{Builder, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
+pub use check::CheckError;
+pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
+pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
+pub use view::{Mirror, Network, OpenError, Repo, Row, Target, View};

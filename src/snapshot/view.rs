@@ -1,0 +1,500 @@
+//! `View`: a frozen snapshot. A lookup returns an answer, never an error and never a panic.
+//!
+//! Lives here: opening in constant time, and every lookup the answer path makes: no allocation, no lock.
+//! Bytes that `check` has not seen may give wrong answers, but only defined ones: what is out of range is absent.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+use ip_network::IpNetwork;
+use xxhash_rust::xxh3::xxh3_64;
+use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+use super::builder::family_number;
+use super::format::*;
+use crate::net::Family;
+use crate::place::Code;
+
+/// Longest key (`release NUL arch NUL repo`) that a lookup takes, bytes. Inventory names have at most 64 each.
+const KEY_BYTES_MAX: usize = 256;
+
+/// Why bytes are not a snapshot of ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// Too short for a head.
+    #[error("{got} bytes are too few for a snapshot ({expected} at least): the copy was cut short; copy it again")]
+    Short {
+        /// Bytes of a head.
+        expected: usize,
+        /// Bytes that are there.
+        got: usize,
+    },
+    /// Another kind of file.
+    #[error("this is no snapshot (its first bytes are not MLSNAP); give a file made by `mirrorlistd build`")]
+    Magic,
+    /// Another version of the format.
+    #[error("made by another version of mirrorlistd (format {got}, this one reads {expected}); build it again")]
+    Version {
+        /// Format of this program.
+        expected: u32,
+        /// Format of the file.
+        got: u32,
+    },
+    /// Not as long as its head says.
+    #[error("{got} bytes long, but its head says {expected}: the copy was cut short or added to; copy it again")]
+    Length {
+        /// Length in the head.
+        expected: u64,
+        /// Length there is.
+        got: u64,
+    },
+    /// A section that lies outside of the file or holds no whole records.
+    #[error("section {section:?} is damaged; copy or build the snapshot again")]
+    Section {
+        /// Which one.
+        section: Section,
+    },
+}
+
+/// A snapshot over its bytes: a memory map, a vector, a slice.
+pub struct View<B> {
+    bytes: B,
+    sections: [Range<usize>; Section::ALL.len()],
+    evidence: u32,
+    checksum: u64,
+    turn_count: usize,
+    set_words: usize,
+    row_count: usize,
+}
+
+/// A mirror of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Mirror<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Where it is; none for a global one.
+    pub place: Option<Code>,
+    /// Its tier.
+    pub tier: u16,
+    /// Its weight, megabits per second.
+    pub weight: u32,
+}
+
+/// A repo of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Repo<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its release, not an alias.
+    pub release: &'a str,
+    /// Its architecture.
+    pub arch: &'a str,
+    /// What follows a base URL, with a final slash.
+    pub suffix: &'a [u8],
+    /// Tree that carries it.
+    pub tree: TreeIndex,
+    record: RepoRecordRef<'a>,
+}
+
+/// A record that prints as its position only.
+#[derive(Clone, Copy)]
+struct RepoRecordRef<'a>(&'a RepoRecord);
+
+impl std::fmt::Debug for RepoRecordRef<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("..")
+    }
+}
+
+/// Which row of a directory a client is answered from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// That of a place.
+    Place(PlaceIndex),
+    /// That of a group.
+    Group(GroupIndex),
+}
+
+/// What a client prefix says of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Where they are.
+    Place(PlaceIndex),
+    /// Whose they are.
+    Group(GroupIndex),
+}
+
+/// A client prefix of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The prefix.
+    pub prefix: IpNetwork,
+    /// What it says.
+    pub target: Target,
+}
+
+impl<B: AsRef<[u8]>> View<B> {
+    /// Opens a snapshot in constant time: magic, version, lengths. Run `check` before relying on the rest.
+    pub fn open(bytes: B) -> Result<View<B>, OpenError> {
+        let all = bytes.as_ref();
+        let expected = size_of::<Header>();
+        let Ok((header, _)) = Header::ref_from_prefix(all) else {
+            return Err(OpenError::Short { expected, got: all.len() });
+        };
+        if header.magic != MAGIC {
+            return Err(OpenError::Magic);
+        }
+        if header.version.get() != VERSION {
+            return Err(OpenError::Version { expected: VERSION, got: header.version.get() });
+        }
+        if header.file_bytes.get() != all.len() as u64 {
+            return Err(OpenError::Length { expected: header.file_bytes.get(), got: all.len() as u64 });
+        }
+        let mut sections = [const { 0..0 }; Section::ALL.len()];
+        for section in Section::ALL {
+            let range = header.sections[section as usize].range(all.len());
+            sections[section as usize] = range
+                .filter(|range| range.len().is_multiple_of(record_bytes(section)))
+                .ok_or(OpenError::Section { section })?;
+        }
+        let count = |section: Section| sections[section as usize].len() / record_bytes(section);
+        let row_count = count(Section::Places) + count(Section::Groups);
+        let keys = count(Section::Keys);
+        if !keys.is_power_of_two() {
+            return Err(OpenError::Section { section: Section::Keys });
+        }
+        if count(Section::Bases) != count(Section::Mirrors) * count(Section::Trees) * PROTOCOLS {
+            return Err(OpenError::Section { section: Section::Bases });
+        }
+        if count(Section::Places) == 0 {
+            return Err(OpenError::Section { section: Section::Places });
+        }
+        Ok(View {
+            evidence: header.evidence.get(),
+            checksum: header.checksum.get(),
+            turn_count: header.turn_count.get() as usize,
+            set_words: header.set_words.get() as usize,
+            row_count,
+            sections,
+            bytes,
+        })
+    }
+
+    /// The whole file.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+
+    /// The checksum in the head: names the content.
+    pub fn checksum(&self) -> u64 {
+        self.checksum
+    }
+
+    /// What the lists rest on.
+    pub fn evidence(&self) -> Evidence {
+        self.known_evidence().unwrap_or(Evidence::Unverified)
+    }
+
+    pub(super) fn known_evidence(&self) -> Option<Evidence> {
+        Evidence::from_number(self.evidence)
+    }
+
+    /// Lists per row.
+    pub fn turn_count(&self) -> usize {
+        self.turn_count
+    }
+
+    pub(super) fn set_words(&self) -> usize {
+        self.set_words
+    }
+
+    pub(super) fn row_count(&self) -> usize {
+        self.row_count
+    }
+
+    pub(super) fn section_bytes(&self, section: Section) -> &[u8] {
+        self.bytes().get(self.sections[section as usize].clone()).unwrap_or_default()
+    }
+
+    pub(super) fn records<T: FromBytes + KnownLayout + Immutable + Unaligned>(&self, section: Section) -> &[T] {
+        <[T]>::ref_from_bytes(self.section_bytes(section)).unwrap_or_default()
+    }
+
+    pub(super) fn text(&self, text: Text) -> &[u8] {
+        let start = text.offset_bytes.get() as usize;
+        let end = start + text.length_bytes.get() as usize;
+        self.section_bytes(Section::Texts).get(start..end).unwrap_or_default()
+    }
+
+    fn name(&self, text: Text) -> &str {
+        std::str::from_utf8(self.text(text)).unwrap_or_default()
+    }
+
+    /// Number of mirrors.
+    pub fn mirror_count(&self) -> usize {
+        self.records::<MirrorRecord>(Section::Mirrors).len()
+    }
+
+    /// Number of repos.
+    pub fn repo_count(&self) -> usize {
+        self.records::<RepoRecord>(Section::Repos).len()
+    }
+
+    /// Number of different lists.
+    pub fn list_count(&self) -> usize {
+        self.records::<ListRecord>(Section::Lists).len()
+    }
+
+    /// Number of groups.
+    pub fn group_count(&self) -> usize {
+        self.records::<GroupRecord>(Section::Groups).len()
+    }
+
+    /// Number of client prefixes.
+    pub fn network_count(&self) -> usize {
+        self.records::<NetworkRecord>(Section::Networks).len()
+    }
+
+    /// A mirror.
+    pub fn mirror(&self, index: MirrorIndex) -> Option<Mirror<'_>> {
+        let record = self.records::<MirrorRecord>(Section::Mirrors).get(usize::from(index.0))?;
+        Some(Mirror {
+            name: self.name(record.name),
+            place: self.place_code(PlaceIndex(record.place.get())),
+            tier: record.tier.get(),
+            weight: record.weight.get(),
+        })
+    }
+
+    /// All places with a row, without the fallback, in rising order.
+    pub fn places(&self) -> impl Iterator<Item = Code> + '_ {
+        self.records::<PlaceRecord>(Section::Places).iter().filter_map(|record| Code::from_bytes(record.code))
+    }
+
+    /// Number of a place; none when the snapshot has no row for it.
+    pub fn place(&self, code: Code) -> Option<PlaceIndex> {
+        let records = self.records::<PlaceRecord>(Section::Places);
+        let position = records.binary_search_by(|record| record.code.cmp(&code.to_bytes())).ok()?;
+        (position > 0).then_some(PlaceIndex(position as u16))
+    }
+
+    /// Code of a place; none for the fallback.
+    pub fn place_code(&self, index: PlaceIndex) -> Option<Code> {
+        Code::from_bytes(self.records::<PlaceRecord>(Section::Places).get(usize::from(index.0))?.code)
+    }
+
+    /// A group's name and what follows its list.
+    pub fn group(&self, index: GroupIndex) -> Option<(&str, Ending)> {
+        let record = self.records::<GroupRecord>(Section::Groups).get(index.0 as usize)?;
+        Some((self.name(record.name), Ending::from_number(record.ending.get())?))
+    }
+
+    /// A tree's name.
+    pub fn tree_name(&self, tree: TreeIndex) -> &str {
+        self.tree(tree).map_or("", |record| self.name(record.name))
+    }
+
+    fn tree(&self, tree: TreeIndex) -> Option<&TreeRecord> {
+        self.records::<TreeRecord>(Section::Trees).get(tree.0 as usize)
+    }
+
+    /// Base URL of a tree that answers name when no mirror is left.
+    pub fn last_resort(&self, tree: TreeIndex) -> Option<&[u8]> {
+        let url = self.text(self.tree(tree)?.last_resort);
+        (!url.is_empty()).then_some(url)
+    }
+
+    /// A repo.
+    pub fn repo(&self, index: RepoIndex) -> Option<Repo<'_>> {
+        let record = self.records::<RepoRecord>(Section::Repos).get(index.0 as usize)?;
+        Some(Repo {
+            name: self.name(record.name),
+            release: self.name(record.release),
+            arch: self.name(record.arch),
+            suffix: self.text(record.suffix),
+            tree: TreeIndex(record.tree.get()),
+            record: RepoRecordRef(record),
+        })
+    }
+
+    /// The repo that clients mean by a release (or alias of one), an architecture and a name in lower case.
+    pub fn find(&self, release: &[u8], arch: &[u8], repo: &[u8]) -> Option<RepoIndex> {
+        let mut buffer = [0; KEY_BYTES_MAX];
+        let key = join(&mut buffer, [release, arch, repo])?;
+        let hash = xxh3_64(key);
+        let slots = self.records::<KeyRecord>(Section::Keys);
+        let mask = slots.len() - 1;
+        // The table is at most half full when `check` has seen it; the bound is for bytes it has not seen.
+        for step in 0..slots.len() {
+            let slot = slots.get((hash as usize).wrapping_add(step) & mask)?;
+            if slot.repo.get() == NONE {
+                return None;
+            }
+            if slot.hash.get() == hash && self.text(slot.key) == key {
+                return Some(RepoIndex(slot.repo.get()));
+            }
+        }
+        None
+    }
+
+    /// All names that clients may use for a repo: (release or alias, architecture, name), in rising order.
+    pub fn keys(&self) -> Vec<([&str; 3], RepoIndex)> {
+        let mut keys: Vec<_> = self
+            .records::<KeyRecord>(Section::Keys)
+            .iter()
+            .filter(|slot| slot.repo.get() != NONE)
+            .filter_map(|slot| {
+                let mut parts = self.name(slot.key).split('\0');
+                Some(([parts.next()?, parts.next()?, parts.next()?], RepoIndex(slot.repo.get())))
+            })
+            .collect();
+        keys.sort();
+        keys
+    }
+
+    /// All client prefixes, IPv4 first, rising.
+    pub fn networks(&self) -> impl Iterator<Item = Network> + '_ {
+        self.records::<NetworkRecord>(Section::Networks).iter().filter_map(network)
+    }
+
+    /// The mirrors for a row, in the order of `turn`, good or not, each once.
+    pub fn candidates(&self, repo: &Repo<'_>, family: Family, row: Row, turn: usize) -> Candidates<'_> {
+        self.list(repo, family, row, turn).unwrap_or(Candidates { head: &[], rest: [].iter(), next: [].iter() })
+    }
+
+    fn list(&self, repo: &Repo<'_>, family: Family, row: Row, turn: usize) -> Option<Candidates<'_>> {
+        let places = self.row_count - self.group_count();
+        let position = match row {
+            Row::Place(place) => usize::from(place.0),
+            Row::Group(group) => places + group.0 as usize,
+        };
+        let directory = repo.record.0.directory[family_number(family)].get() as usize;
+        let row = self.records::<U32>(Section::Directories).get(directory + position)?.get() as usize;
+        let list = self.records::<U32>(Section::Rows).get(row * self.turn_count + turn)?.get();
+        let (head, next) = self.members(list)?;
+        let next = self.members(next).map_or(&[][..], |(members, _)| members);
+        Some(Candidates { head, rest: head.iter(), next: next.iter() })
+    }
+
+    fn members(&self, list: u32) -> Option<(&[U16], u32)> {
+        let record = self.records::<ListRecord>(Section::Lists).get(list as usize)?;
+        let start = record.start.get() as usize;
+        let members = self.records::<U16>(Section::Members).get(start..start + record.count.get() as usize)?;
+        Some((members, record.next.get()))
+    }
+
+    /// What decides whether a mirror serves a repo to a family, and by which URL.
+    pub fn serving<'a>(&'a self, repo: &Repo<'a>, family: Family) -> Serving<'a> {
+        let order = self.tree(repo.tree).map_or([u8::MAX; 4], |tree| tree.protocols);
+        let numbers = repo.record.0.sets[family_number(family)];
+        let words = self.records::<U64>(Section::Sets);
+        let mut sets = [(&words[..0], 0); PROTOCOLS];
+        for (slot, &protocol) in sets.iter_mut().zip(&order) {
+            if let Some(number) = numbers.get(usize::from(protocol)) {
+                let start = number.get() as usize * self.set_words;
+                *slot = (words.get(start..start + self.set_words).unwrap_or_default(), usize::from(protocol));
+            }
+        }
+        Serving {
+            sets,
+            bases: self.records(Section::Bases),
+            texts: self.section_bytes(Section::Texts),
+            tree: repo.tree.0 as usize,
+            tree_count: self.records::<TreeRecord>(Section::Trees).len(),
+        }
+    }
+}
+
+/// The mirrors of a list and of the list it goes on in, each once.
+pub struct Candidates<'a> {
+    head: &'a [U16],
+    rest: std::slice::Iter<'a, U16>,
+    next: std::slice::Iter<'a, U16>,
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = MirrorIndex;
+
+    fn next(&mut self) -> Option<MirrorIndex> {
+        if let Some(member) = self.rest.next() {
+            return Some(MirrorIndex(member.get()));
+        }
+        let head = self.head;
+        self.next.find(|member| !head.contains(member)).map(|member| MirrorIndex(member.get()))
+    }
+}
+
+/// Which mirrors serve one repo to one family, and by which base URL.
+pub struct Serving<'a> {
+    sets: [(&'a [U64], usize); PROTOCOLS],
+    bases: &'a [Text],
+    texts: &'a [u8],
+    tree: usize,
+    tree_count: usize,
+}
+
+impl<'a> Serving<'a> {
+    /// Base URL (with a final slash) by the first preferred protocol for which the mirror is good; none when it is not.
+    pub fn base(&self, mirror: MirrorIndex) -> Option<&'a [u8]> {
+        self.sets.iter().find_map(|&(set, protocol)| {
+            let word = set.get(usize::from(mirror.0) / 64)?.get();
+            if word >> (mirror.0 % 64) & 1 == 0 {
+                return None;
+            }
+            let position = (usize::from(mirror.0) * self.tree_count + self.tree) * PROTOCOLS + protocol;
+            let text = self.bases.get(position)?;
+            let start = text.offset_bytes.get() as usize;
+            self.texts.get(start..start + text.length_bytes.get() as usize).filter(|url| !url.is_empty())
+        })
+    }
+}
+
+/// Bytes of one record of a section.
+fn record_bytes(section: Section) -> usize {
+    match section {
+        Section::Texts => 1,
+        Section::Trees => size_of::<TreeRecord>(),
+        Section::Mirrors => size_of::<MirrorRecord>(),
+        Section::Bases => size_of::<Text>(),
+        Section::Places => size_of::<PlaceRecord>(),
+        Section::Groups => size_of::<GroupRecord>(),
+        Section::Repos => size_of::<RepoRecord>(),
+        Section::Keys => size_of::<KeyRecord>(),
+        Section::Sets => size_of::<U64>(),
+        Section::Directories | Section::Rows => size_of::<U32>(),
+        Section::Lists => size_of::<ListRecord>(),
+        Section::Members => size_of::<U16>(),
+        Section::Networks => size_of::<NetworkRecord>(),
+    }
+}
+
+/// The prefix of a record; none when no such prefix exists.
+pub(super) fn network(record: &NetworkRecord) -> Option<Network> {
+    let [a, b, c, d, ..] = record.address;
+    let address = match record.version {
+        4 => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+        6 => IpAddr::V6(Ipv6Addr::from(record.address)),
+        _ => return None,
+    };
+    let target = match record.kind.get() {
+        0 => Target::Place(PlaceIndex(u16::try_from(record.target.get()).ok()?)),
+        1 => Target::Group(GroupIndex(record.target.get())),
+        _ => return None,
+    };
+    Some(Network { prefix: IpNetwork::new(address, record.prefix_bits).ok()?, target })
+}
+
+/// The parts with NULs between; none when they are too long or hold a NUL themselves.
+fn join<'a>(buffer: &'a mut [u8; KEY_BYTES_MAX], parts: [&[u8]; 3]) -> Option<&'a [u8]> {
+    let mut length = 0;
+    for (position, part) in parts.iter().enumerate() {
+        if position > 0 {
+            *buffer.get_mut(length)? = 0;
+            length += 1;
+        }
+        buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
+        length += part.len();
+    }
+    buffer.get(..length)
+}
