@@ -132,3 +132,6 @@ fn suffix(release: &Release, repo: &Repo, arch: &str) -> String {
     let parts = [release.dir.as_str(), &path];
     parts.iter().filter(|part| !part.is_empty()).flat_map(|part| [part, "/"]).collect()
 }
+
+#[cfg(test)]
+mod tests;

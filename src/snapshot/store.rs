@@ -220,3 +220,79 @@ fn number(name: &str) -> Option<Generation> {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Builder, Evidence};
+
+    fn snapshot(name: &str) -> Vec<u8> {
+        let mut builder = Builder::new(Evidence::Unverified, 1, Vec::new());
+        builder.mirror(name, None, 1, 1);
+        let list = builder.list(Vec::new(), None);
+        let row = builder.row(vec![list]);
+        builder.directory(vec![row]);
+        builder.finish().unwrap()
+    }
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(&folder.path().join("state")).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn generations_come_and_go() {
+        let (_folder, store) = store();
+        assert!(store.is_empty() && store.open().is_err());
+        for number in 1..=5 {
+            let published = store.publish(&snapshot(&format!("m{number}"))).unwrap();
+            assert_eq!(published, (Generation(number), true));
+        }
+        assert_eq!(store.publish(&snapshot("m5")).unwrap(), (Generation(5), false), "the same bytes are no news");
+        assert_eq!(store.generations().unwrap(), [3, 4, 5].map(Generation));
+        assert_eq!(store.open().unwrap().0, Generation(5));
+        assert_eq!(store.rollback().unwrap(), Generation(4));
+        assert_eq!(store.open().unwrap().0, Generation(4));
+        assert_eq!(store.publish(&snapshot("m5")).unwrap(), (Generation(5), false));
+        assert_eq!(store.current(), Generation(4), "what was rolled back does not come again by itself");
+        assert_eq!(store.rollback().unwrap(), Generation(3));
+        let error = store.rollback().unwrap_err().to_string();
+        assert!(error.contains("no generation before 3 is kept"), "{error}");
+        assert_eq!(store.publish(&snapshot("m6")).unwrap(), (Generation(6), true));
+        assert_eq!(store.open().unwrap().0, Generation(6));
+    }
+
+    #[test]
+    fn unsound_bytes_are_not_published() {
+        let (_folder, store) = store();
+        let good = snapshot("good");
+        store.publish(&good).unwrap();
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        for bytes in [&flipped[..], &good[..good.len() - 1], b"", b"MLSNAP\r\n"] {
+            assert!(store.publish(bytes).is_err());
+        }
+        assert_eq!(store.open().unwrap().0, Generation(1));
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_do_no_harm() {
+        let (_folder, store) = store();
+        fs::write(store.folder.join(".snapshot-1.unfinished"), b"half").unwrap();
+        symlink("nowhere", store.folder.join(".snapshot.unfinished")).unwrap();
+        fs::write(store.folder.join("snapshot-x"), b"other").unwrap();
+        assert_eq!(store.publish(&snapshot("a")).unwrap(), (Generation(1), true));
+        fs::remove_file(store.current_path()).unwrap();
+        assert_eq!(store.publish(&snapshot("a")).unwrap(), (Generation(1), false));
+        assert_eq!(store.open().unwrap().0, Generation(1), "a crash before the link is mended");
+    }
+
+    #[test]
+    fn a_plain_file_is_served_as_well() {
+        let (_folder, store) = store();
+        fs::write(store.current_path(), snapshot("copied")).unwrap();
+        let (generation, view) = store.open().unwrap();
+        assert_eq!((generation, view.mirror_count()), (Generation(0), 1));
+    }
+}
