@@ -61,7 +61,7 @@ pub fn order<T: Copy>(members: &mut [T], turn: usize, turn_count: usize, entrant
     });
     if let Some(leader) = leader {
         members[..=leader].rotate_right(1);
-        members[1..].sort_by(|&a, &b| entrant(a).clock(turn).total_cmp(&entrant(b).clock(turn)));
+        members[1..].sort_by_cached_key(|&member| entrant(member).clock(turn).to_bits());
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ip_network::IpNetwork;
+
 use super::build;
 use crate::inventory::*;
 use crate::net::{Family, Protocol};
@@ -216,11 +218,10 @@ fn clouds_and_private_networks_are_groups() {
         },
         Cloud { name: "bare".into(), base: BTreeMap::new(), regions: vec![region("x", &[], &["12.0.0.0/8"])] },
     ];
-    inventory.networks =
-        vec![NetworkPlace { prefixes: vec!["192.0.2.0/24".parse().unwrap()], place: code("US-TX") }];
+    inventory.networks = vec![NetworkPlace { prefixes: vec!["192.0.2.0/24".parse().unwrap()], place: code("US-TX") }];
     let view = view(&inventory);
     let group = |prefix: &str| {
-        let found = view.networks().find(|network| network.prefix == prefix.parse().unwrap()).unwrap();
+        let found = view.networks().find(|network| network.prefix == prefix.parse::<IpNetwork>().unwrap()).unwrap();
         let Target::Group(group) = found.target else { panic!("{prefix} is a place") };
         let (name, ending) = view.group(group).unwrap();
         (name.to_owned(), ending, row(&view, Row::Group(group), 5))
@@ -234,7 +235,7 @@ fn clouds_and_private_networks_are_groups() {
     expect("12.0.0.0/8", "cloud bare/x", Ending::ThenPlace, &[]);
     expect("10.1.0.0/16", "network of campus", Ending::Alone, &["campus", "aws/eu #1", "aws-eu", "all-of-aws"]);
     expect("10.1.2.0/24", "exclusive network of vault", Ending::Alone, &["vault"]);
-    let told = view.networks().find(|network| network.prefix == "192.0.2.0/24".parse().unwrap()).unwrap();
+    let told = view.networks().find(|network| network.prefix == "192.0.2.0/24".parse::<IpNetwork>().unwrap()).unwrap();
     assert_eq!(told.target, Target::Place(view.place(code("US-TX")).unwrap()));
     assert_eq!(names(&view, Some("DE"), 0), ["public"], "nobody else is told of them");
 }
@@ -245,7 +246,9 @@ fn repos_are_found_by_release_and_alias() {
     let found = view.find(b"9", b"x86_64", b"baseos").unwrap();
     assert_eq!(view.find(b"9.8", b"x86_64", b"baseos"), Some(found));
     assert_eq!(view.repo(found).unwrap().suffix, b"9.8/BaseOS/x86_64/os/");
-    for (release, arch, repo) in [("8", "x86_64", "baseos"), ("9", "sparc", "baseos"), ("9", "x86_64", "x"), ("", "", "")] {
+    for (release, arch, repo) in
+        [("8", "x86_64", "baseos"), ("9", "sparc", "baseos"), ("9", "x86_64", "x"), ("", "", "")]
+    {
         assert_eq!(view.find(release.as_bytes(), arch.as_bytes(), repo.as_bytes()), None);
     }
     assert_eq!(view.find(&[b'9'; 4000], b"x86_64", b"baseos"), None);
