@@ -1,7 +1,22 @@
-//! mirrorlistd, by floors. A module names only modules of floors below its own; siblings do not know each other.
-//! `tests/layers.rs` keeps it so.
+//! mirrorlistd: which mirrors are near this client, for this release, repo and architecture.
+//!
+//! The house by floors. A module names only modules of floors below its own; siblings do not know each other.
+//! `tests/layers.rs` reads this map and keeps it true.
+//!
+//!   0  net/ place/ sys/ turn.rs
+//!   1  http/ reactor/ snapshot/ geoip/
+//!   2  config/ inventory/
+//!   3  answer/ import/ plan/
+//!   4  serve/
+//!   5  daemon/
+//!   6  cli/
+//!
+//! - making:  `inventory` (what operators told us) → `plan` (lists) → `snapshot` (one file)
+//! - serving: `reactor` (sockets) → `http` (bytes to requests) → `answer` (query to answer, pure) → bytes
+//! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
 
 pub mod config;
+pub mod http;
 pub mod inventory;
 pub mod net;
 pub mod place;

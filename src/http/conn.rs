@@ -1,0 +1,261 @@
+//! `Conn`: one server-side HTTP/1.1 connection, without its socket.
+//!
+//! Lives here: framing, persistence, the order of pipelined answers, what is waited for.
+//! Not here: sockets, buffers and clocks (the loop's), what to answer (`Answer`).
+
+use super::body::{Body, BodyError};
+use super::limits::{BODY_BYTES_MAX, OUTPUT_BYTES_PAUSE};
+use super::refusal::Refusal;
+use super::request::{Framing, Parsed, Request, Slots, parse};
+
+/// Whether a connection goes on after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// Another request may follow, if the client wants one.
+    Next,
+    /// The answer said `Connection: close`.
+    Close,
+}
+
+/// Who gives the answers. It cannot fail: an error is an answer, too.
+pub trait Answer {
+    /// Appends the answer to a request. Its methods, target and fields are valid; whether they are allowed and known is
+    /// the answerer's to judge. Called when the request's body, if any, has come and is well-formed.
+    fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>) -> After;
+
+    /// Appends the answer to a request that is not to be trusted (see `response::refuse`): the last of its connection.
+    /// `line` is the request line as far as it came, for the log; it may hold any byte.
+    fn refused(&mut self, refusal: Refusal, line: &[u8], out: &mut Vec<u8>);
+}
+
+/// What a connection waits for, and so which time limit it is under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// A request: nothing of one has come.
+    Idle,
+    /// The rest of a request head.
+    Head,
+    /// The rest of a request body.
+    Body,
+    /// Nothing: the last answer was given. Whatever still comes is to be thrown away.
+    Closing,
+}
+
+/// What one `receive` came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// How many of the bytes are done with. The others are to be presented again, more behind them.
+    pub consumed_bytes: usize,
+    /// How many requests were answered or refused: the wait that follows is a new one when there were any.
+    pub answer_count: usize,
+}
+
+/// The state of one connection. It holds no buffer, unless a request has a body that has not come yet.
+#[derive(Debug)]
+pub struct Conn {
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Head {
+        /// How many bytes of the unfinished head were looked at before. 0: none has come.
+        searched_bytes: u16,
+        /// An empty line before the request was passed over; there shall be only one.
+        skipped_line: bool,
+    },
+    Body(Box<Upload>),
+    Closing,
+}
+
+/// A request that is answered when its body has come.
+#[derive(Debug)]
+struct Upload {
+    /// Its head, to be parsed again then: requests with a body are odd here, and everybody else shall stay small.
+    head: Box<[u8]>,
+    body: Body,
+}
+
+const _: () = assert!(size_of::<Conn>() <= 16);
+
+impl State {
+    const NEW: State = State::Head { searched_bytes: 0, skipped_line: false };
+}
+
+impl Default for Conn {
+    fn default() -> Self {
+        Conn::new()
+    }
+}
+
+impl Conn {
+    /// A connection on which nothing has come.
+    pub fn new() -> Conn {
+        Conn { state: State::NEW }
+    }
+
+    /// What is waited for.
+    pub fn phase(&self) -> Phase {
+        match self.state {
+            State::Head { searched_bytes: 0, .. } => Phase::Idle,
+            State::Head { .. } => Phase::Head,
+            State::Body(_) => Phase::Body,
+            State::Closing => Phase::Closing,
+        }
+    }
+
+    /// Takes what has come. `bytes` are all that were not consumed before, and what came since behind them; the answers
+    /// are appended to `out`, in order. Stops early when `out` holds `OUTPUT_BYTES_PAUSE`: call again with the rest once
+    /// it was sent, even if nothing new came.
+    pub fn receive(&mut self, bytes: &[u8], out: &mut Vec<u8>, answers: &mut impl Answer) -> Received {
+        let mut received = Received::default();
+        loop {
+            let rest = &bytes[received.consumed_bytes..];
+            if rest.is_empty() || out.len() >= OUTPUT_BYTES_PAUSE {
+                return received;
+            }
+            let consumed_bytes = match &mut self.state {
+                State::Head { .. } => self.receive_head(rest, out, answers, &mut received.answer_count),
+                State::Body(_) => self.receive_body(rest, out, answers, &mut received.answer_count),
+                State::Closing => rest.len(),
+            };
+            if consumed_bytes == 0 {
+                return received;
+            }
+            received.consumed_bytes += consumed_bytes;
+        }
+    }
+
+    /// The time limit of the phase has passed. A request that was begun is refused; an idle connection just closes.
+    /// `bytes` are those not consumed before.
+    pub fn timed_out(&mut self, bytes: &[u8], out: &mut Vec<u8>, answers: &mut impl Answer) {
+        match std::mem::replace(&mut self.state, State::Closing) {
+            State::Head { searched_bytes: 1.., .. } => answers.refused(Refusal::HeadTimedOut, first_line(bytes), out),
+            State::Body(upload) => answers.refused(Refusal::BodyTimedOut, first_line(&upload.head), out),
+            State::Head { .. } | State::Closing => {}
+        }
+    }
+
+    /// Returns the number of bytes consumed; 0 when more have to come.
+    fn receive_head(
+        &mut self,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        answers: &mut impl Answer,
+        answer_count: &mut usize,
+    ) -> usize {
+        let State::Head { searched_bytes, skipped_line } = &mut self.state else { return 0 };
+        if !*skipped_line && bytes[0] == b'\r' {
+            // RFC 9112, section 2.2: one empty line before the request is to be passed over.
+            match bytes.get(1) {
+                None => {
+                    *searched_bytes = 1;
+                    return 0;
+                }
+                Some(b'\n') => {
+                    *searched_bytes = 0;
+                    *skipped_line = true;
+                    return 2;
+                }
+                Some(_) => {}
+            }
+        }
+        let mut slots = Slots::new();
+        match parse(bytes, usize::from(*searched_bytes), &mut slots) {
+            Parsed::Whole(mut request, head_bytes) => {
+                let body = match request.framing() {
+                    Framing::None => None,
+                    Framing::Length(length) => Some(Body::with_length(length, BODY_BYTES_MAX)),
+                    Framing::Chunked => Some(Ok(Body::chunked(BODY_BYTES_MAX))),
+                };
+                match body {
+                    // The client waits for a word, and the answer is one that makes its body needless
+                    // (RFC 9110, section 10.1.1). It may have sent the body all the same: so this is the last answer.
+                    Some(_) if request.expects_continue() => {
+                        request.must_close();
+                        self.answer(&request, out, answers);
+                        *answer_count += 1;
+                    }
+                    None => {
+                        self.answer(&request, out, answers);
+                        *answer_count += 1;
+                    }
+                    Some(Ok(body)) => {
+                        self.state = State::Body(Box::new(Upload { head: bytes[..head_bytes].into(), body }))
+                    }
+                    Some(Err(error)) => {
+                        self.refuse(refusal_of(error), bytes, out, answers);
+                        *answer_count += 1;
+                    }
+                }
+                head_bytes
+            }
+            Parsed::Partial => {
+                // Heads are shorter than that: checked beside HEAD_BYTES_MAX.
+                *searched_bytes = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+                0
+            }
+            Parsed::Refused(refusal) => {
+                self.refuse(refusal, bytes, out, answers);
+                *answer_count += 1;
+                bytes.len()
+            }
+        }
+    }
+
+    fn receive_body(
+        &mut self,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+        answers: &mut impl Answer,
+        answer_count: &mut usize,
+    ) -> usize {
+        let State::Body(upload) = &mut self.state else { return 0 };
+        let consumed_bytes = match upload.body.feed(bytes) {
+            Ok(fed) => fed.consumed_bytes,
+            Err(error) => {
+                let head = std::mem::take(&mut upload.head);
+                self.refuse(refusal_of(error), &head, out, answers);
+                *answer_count += 1;
+                return bytes.len();
+            }
+        };
+        if upload.body.is_over() {
+            let head = std::mem::take(&mut upload.head);
+            *answer_count += 1;
+            match parse(&head, 0, &mut Slots::new()) {
+                Parsed::Whole(request, _) => self.answer(&request, out, answers),
+                // It was whole before; should that ever be wrong, the connection must not be trusted.
+                Parsed::Partial | Parsed::Refused(_) => self.refuse(Refusal::HeadMalformed, &head, out, answers),
+            }
+        }
+        consumed_bytes
+    }
+
+    fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>, answers: &mut impl Answer) {
+        let after = answers.answer(request, out);
+        self.state = if after == After::Next && request.is_persistent() { State::NEW } else { State::Closing };
+    }
+
+    fn refuse(&mut self, refusal: Refusal, head: &[u8], out: &mut Vec<u8>, answers: &mut impl Answer) {
+        answers.refused(refusal, first_line(head), out);
+        self.state = State::Closing;
+    }
+}
+
+fn refusal_of(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooLong => Refusal::BodyTooLong,
+        BodyError::Chunk => Refusal::ChunkInvalid,
+        BodyError::Trailer => Refusal::TrailerInvalid,
+    }
+}
+
+/// The first line without its end, as far as it came.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests;
