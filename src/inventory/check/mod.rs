@@ -1,0 +1,39 @@
+//! From entries to an inventory: the rules, and the defaults.
+//!
+//! - `case`           one entry under examination, and the rules that all kinds share
+//! - `country`        countries, their neighbours, and networks with a place
+//! - `distribution`   distributions, trees, releases
+//! - `repo`           repos, and that no two answer to one request
+//! - `cloud`          clouds and their regions
+//! - `mirror`         mirrors
+//!
+//! What breaks a rule is told and left out; the smallest part is, that leaves the entry meaning what it meant.
+//! Not here: the shapes of entries (`entry`) and of values (`form`).
+
+mod case;
+mod cloud;
+mod country;
+mod distribution;
+mod mirror;
+mod repo;
+
+use super::entry::Entries;
+use super::model::Inventory;
+use super::problem::Problems;
+
+pub use case::PREFIX_COUNT_MAX;
+pub use mirror::MIRROR_COUNT_MAX;
+
+use case::Ledger;
+
+/// The inventory that `entries` make, kinds that others refer to first. Adds to `problems`.
+pub(super) fn check(entries: &Entries, problems: &mut Problems) -> Inventory {
+    let mut ledger = Ledger::new(problems);
+    let countries = country::countries(entries, &mut ledger);
+    let mut distributions = distribution::distributions(entries, &mut ledger);
+    repo::add_repos(entries, &mut distributions, &mut ledger);
+    let clouds = cloud::clouds(entries, &distributions, &mut ledger);
+    let mirrors = mirror::mirrors(entries, &distributions, &clouds, &countries, &mut ledger);
+    let networks = country::networks(entries, &countries, &mut ledger);
+    Inventory { distributions, mirrors, clouds, countries, networks }
+}
