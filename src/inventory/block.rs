@@ -39,7 +39,7 @@ impl Block {
         };
         let (mut begin, mut begin_line, mut offset) = (0, 1, 0);
         for (index, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-            if begins_entry(line) {
+            if begins_entry(line) || is_cut_header(line) {
                 end(begin_line, &bytes[begin..offset]);
                 (begin, begin_line) = (offset, index + 1);
             }
@@ -88,6 +88,11 @@ fn begins_entry(line: &[u8]) -> bool {
     !dotted && (known || doubled && name.first().is_some_and(u8::is_ascii_alphabetic))
 }
 
+/// Whether this is a header that the end of the file cuts off, which must not spoil the entry before it either.
+fn is_cut_header(line: &[u8]) -> bool {
+    line.starts_with(b"[") && !line.ends_with(b"\n") && !line.contains(&b']')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +129,15 @@ mod tests {
         {
             assert!(!begins_entry(line.as_bytes()), "{line}");
         }
+    }
+
+    #[test]
+    fn a_header_cut_off_spoils_no_entry() {
+        for cut in ["[", "[[", "[[ ", "[clo", "[[clo"] {
+            let (blocks, _) = split(format!("[[a]]\nx = 1\n{cut}").as_bytes());
+            assert_eq!(blocks, [(1, "[[a]]\nx = 1\n".to_owned()), (3, cut.to_owned())]);
+        }
+        assert_eq!(split(b"[[a]]\nx = [\n[1]]").0.len(), 1);
     }
 
     #[test]

@@ -259,7 +259,7 @@ fn extend<E>(all: &mut Vec<Found<E>>, entries: Vec<Spanned<E>>, block: &Rc<Block
 /// The problem of a block that is no TOML, or TOML of another shape than ours.
 fn malformed(block: &Block, error: &toml::de::Error) -> Problem {
     let kind = block.kind();
-    let single_brackets = block.text.starts_with('[') && !block.text.starts_with("[[");
+    let single_brackets = KINDS.contains(&kind) && !block.text.starts_with("[[");
     let message = error.message();
     let (why, fix) = if single_brackets {
         ("its header has single brackets".to_owned(), format!("write `[[{kind}]]`"))
@@ -286,5 +286,90 @@ fn one_line(message: &str) -> String {
         message.to_owned()
     } else {
         quoted(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let (mut problems, mut entries) = (Problems::default(), Entries::default());
+        for block in Block::split(Path::new("a.toml"), text.as_bytes(), &mut problems) {
+            entries.add(block, &mut problems);
+        }
+        problems.into_sorted().iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn a_malformed_entry_is_told_by_the_line_at_fault() {
+        for (text, want) in [
+            (
+                "# x\n[[nearby]]\n\ncountri = \"DE\"",
+                "a.toml:4: nearby: unknown field `countri`; \
+                 expected one of `country`, `countries`, `origin`, `date`, `comment`",
+            ),
+            ("[[nearby]]\ncountry = \"DE\"\n", "a.toml:1: nearby: missing field `countries`; add it"),
+            (
+                "[[nearby]]\ncountry = \"DEU\"\ncountries = []",
+                "a.toml:2: nearby: `DEU` is no place; write a country like `DE` or a subdivision like `US-TX`",
+            ),
+            (
+                "[[mirror]]\nname = \"m\"\nfamilies = [\n\"ipv4\",\n\"ipv5\"]",
+                "a.toml:5: mirror: unknown variant `ipv5`; expected `ipv4` or `ipv6`",
+            ),
+            (
+                "[[mirror]]\nname = \"m\"\n\nbandwidth_mbps = \"fast\"",
+                "a.toml:4: mirror: invalid type: string \"fast\"; expected u32",
+            ),
+            (
+                "[[mirror]]\nname = \"m\"\nbase.a = \"http://m/\"",
+                "a.toml:3: mirror: invalid type: string \"http://m/\"; expected a map",
+            ),
+            ("[[mirror]]\nname = \"m\"\nname = \"m\"", "a.toml:3: mirror: this key stands twice; keep one"),
+            ("[[mirror]]\nname = \"m\n", "a.toml:2: mirror: invalid basic string; expected `\"`"),
+            ("[[mirror]]\nasns = [\n1,\n\n", "a.toml:3: mirror: unclosed array; expected `]`"),
+            ("[[mirror]\nname = 1", "a.toml:1: mirror: unclosed array table; expected `]`"),
+            ("[mirror]\nname = 1", "a.toml:1: mirror: its header has single brackets; write `[[mirror]]`"),
+            ("[[mirror]]\ndate = true", "a.toml:2: mirror: a boolean is no date; expected a date or a text"),
+            ("[[mirror]]\n[mirror.x]\ny = 1", ""),
+            ("[[mirrors]]\nname = \"m\"", ""),
+            ("x = 1\n", ""),
+        ] {
+            let told = problems(text);
+            assert_eq!(told.len(), 1, "{told:?}");
+            if !want.is_empty() {
+                assert_eq!(told, [want]);
+            }
+        }
+        assert!(
+            problems("x = 1\n")[0].starts_with("a.toml:1: file: unknown field `x`; expected one of `distribution`, ")
+        );
+        assert!(
+            problems("\n[[mirrors]]\n")[0].starts_with("a.toml:2: mirrors: unknown field `mirrors`; expected one of ")
+        );
+        assert!(
+            problems("[[mirror]]\n[mirror.x]\ny = 1")[0].starts_with("a.toml:2: mirror: unknown field `x`; expected")
+        );
+    }
+
+    #[test]
+    fn a_problem_never_quotes_a_page() {
+        let told = problems(&format!("[[mirror]]\n{} = 1", "x".repeat(100_000)));
+        assert!(told[0].chars().count() < 1000, "{}", told[0].len());
+    }
+
+    #[test]
+    fn an_indented_header_begins_an_entry_too() {
+        let text = "[[nearby]]\ncountry = \"DE\"\ncountries = []\n  [[nearby]]\n  country = \"AT\"\n  countries = []\n";
+        let (mut problems, mut entries) = (Problems::default(), Entries::default());
+        for block in Block::split(Path::new("a.toml"), text.as_bytes(), &mut problems) {
+            entries.add(block, &mut problems);
+        }
+        let lines: Vec<usize> = entries.nearby.iter().map(|found| found.origin().line).collect();
+        assert_eq!(lines, [1, 4]);
+        assert!(problems.into_sorted().is_empty());
     }
 }

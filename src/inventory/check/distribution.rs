@@ -157,3 +157,139 @@ impl<'a> Owners<'a> {
         index
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ground::{problems, reading};
+    use super::*;
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let reading = reading(
+            "[[distribution]]\nname = \"rocky\"\n[[tree]]\nname = \"rocky\"\nlast_resort = \"https://a/x\"\n\
+             [[release]]\nname = \"10.0\"\narches = [\"x86_64\"]\n",
+        );
+        assert!(reading.problems.is_empty());
+        let rocky = &reading.inventory.distributions[1];
+        assert_eq!((rocky.title.as_str(), rocky.protocols.as_slice()), ("rocky", PROTOCOLS_DEFAULT.as_slice()));
+        assert_eq!(rocky.trees[0].last_resort.as_deref(), Some("https://a/x/"));
+        assert_eq!((rocky.releases[0].dir.as_str(), rocky.releases[0].tree.as_str()), ("10.0", "rocky"));
+    }
+
+    #[test]
+    fn a_second_name_is_told_where_the_first_stands() {
+        let text = r#"
+[[distribution]]
+name = "alma"
+[[tree]]
+distribution = "alma"
+name = "alma"
+[[release]]
+distribution = "alma"
+name = "9"
+arches = ["x86_64"]
+[[release]]
+distribution = "alma"
+name = "9.9"
+aliases = ["9.x", "9", "9.x"]
+arches = ["x86_64"]
+"#;
+        assert_eq!(
+            problems(text),
+            [
+                "a.toml:3: distribution `alma`: `alma` is already at 0.toml:2; rename or delete one",
+                "a.toml:6: tree `alma`: `alma` is already at 0.toml:5; rename or delete one",
+                "a.toml:9: release `9`: `9` is already at 0.toml:7; rename or delete one",
+                "a.toml:14: release `9.9`: `9.x` is already at a.toml:11; rename or delete one",
+                "a.toml:14: release `9.9`: `9` is already at 0.toml:7; rename or delete one",
+            ]
+        );
+        let distributions = reading(text).inventory.distributions;
+        assert_eq!((distributions.len(), distributions[0].trees.len()), (1, 1));
+        assert_eq!(distributions[0].releases[1].aliases, ["9.x"]);
+    }
+
+    #[test]
+    fn an_entry_belongs_to_a_distribution_there_is() {
+        let text = r#"
+[[tree]]
+name = "a"
+[[tree]]
+distribution = "b"
+name = "b"
+"#;
+        let none =
+            "a.toml:2: tree `a`: it names no distribution, and its file has 0 valid ones; write `distribution = \"…\"`";
+        assert_eq!(
+            problems(text),
+            [
+                none,
+                "a.toml:5: tree `b`: there is no distribution `b`; name one that a valid `[[distribution]]` defines",
+            ]
+        );
+        let two = format!("{}[[distribution]]\nname = \"c\"\n[[distribution]]\nname = \"d\"\n", &text[..21]);
+        assert_eq!(problems(&two), [none.replace("0 valid", "2 valid")]);
+        let broken = format!("{}[[distribution]]\nname = \"c d\"\n", &text[..21]);
+        assert_eq!(
+            problems(&broken),
+            [
+                "a.toml:2: tree `a`: there is no distribution `c d`; name one that a valid `[[distribution]]` defines",
+                "a.toml:5: distribution `c d`: `c d` is no name; write 1 to 64 of the letters A-Z, a-z, digits and `._+~-`",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_broken_part_costs_itself_where_it_can() {
+        let text = r#"
+[[distribution]]
+name = "rocky"
+title = ""
+protocols = []
+[[tree]]
+name = "rocky"
+last_resort = "rsync://a/"
+[[release]]
+name = "10"
+aliases = ["a b"]
+arches = ["x86_64", "a/b", "x86_64"]
+"#;
+        assert_eq!(
+            problems(text),
+            [
+                "a.toml:4: distribution `rocky`: `` is no title; write one line of at most 128 bytes",
+                "a.toml:5: distribution `rocky`: `protocols` is empty; name at least one, or delete the line",
+                "a.toml:8: tree `rocky`: `rsync://a/` has another scheme; begin it with `http://` or `https://`",
+                "a.toml:11: release `10`: `a b` is no name; write 1 to 64 of the letters A-Z, a-z, digits and `._+~-`",
+                "a.toml:12: release `10`: `a/b` is no name; write 1 to 64 of the letters A-Z, a-z, digits and `._+~-`",
+                "a.toml:12: release `10`: `x86_64` stands twice; keep one",
+            ]
+        );
+        let rocky = &reading(text).inventory.distributions[1];
+        assert_eq!((rocky.protocols.len(), rocky.trees.len(), rocky.releases[0].arches.len()), (2, 1, 1));
+    }
+
+    #[test]
+    fn a_release_needs_a_tree_a_directory_and_an_architecture() {
+        let release = |more: &str| format!("[[distribution]]\nname = \"rocky\"\n[[release]]\nname = \"10\"\n{more}\n");
+        for (more, want) in [
+            ("arches = [\"x86_64\"]", "a.toml:3: release `10`: its distribution has no valid tree; add a `[[tree]]`"),
+            (
+                "arches = [\"x86_64\"]\ntree = \"x\"",
+                "a.toml:6: release `10`: there is no tree `x`; name one that a valid `[[tree]]` defines",
+            ),
+            (
+                "arches = []\ntree = \"alma\"",
+                "a.toml:5: release `10`: it has no valid architecture; write `arches = [\"x86_64\"]`",
+            ),
+            (
+                "arches = [\"x86_64\"]\ntree = \"alma\"\ndir = \"../x\"",
+                "a.toml:7: release `10`: `../x` has an empty part, `.` or `..`; write the plain path",
+            ),
+            ("tree = \"alma\"", "a.toml:3: release: missing field `arches`; add it"),
+        ] {
+            assert_eq!(problems(&release(more)), [want]);
+            assert!(reading(&release(more)).inventory.distributions[1].releases.is_empty());
+        }
+    }
+}

@@ -37,3 +37,59 @@ pub(super) fn check(entries: &Entries, problems: &mut Problems) -> Inventory {
     let networks = country::networks(entries, &countries, &mut ledger);
     Inventory { distributions, mirrors, clouds, countries, networks }
 }
+
+#[cfg(test)]
+mod ground {
+    //! A small good inventory for the tests of the rules to build on.
+
+    use crate::inventory::{Reading, read_text};
+
+    const GROUND: &str = r#"
+[[distribution]]
+name = "alma"
+title = "AlmaLinux"
+[[tree]]
+name = "alma"
+[[release]]
+name = "9.8"
+aliases = ["9"]
+arches = ["x86_64", "aarch64"]
+[[repo]]
+name = "BaseOS"
+path = "BaseOS/{arch}/os"
+[[cloud]]
+name = "aws"
+[[cloud_region]]
+cloud = "aws"
+name = "us-east-1"
+prefixes = "3.4.0.0/16"
+[[country]]
+code = "DE"
+name = "Germany"
+continent = "europe"
+latitude = 51
+longitude = 10
+[[country]]
+code = "US"
+name = "United States"
+continent = "north-america"
+latitude = 39.8
+longitude = -98.6
+subdivisions = { TX = "Texas" }
+"#;
+
+    /// What `text`, in the file `a.toml`, adds to the ground.
+    pub fn reading(text: &str) -> Reading {
+        read_text(&[("0.toml".into(), GROUND.to_owned()), ("a.toml".into(), text.to_owned())])
+    }
+
+    /// The problems that `text` causes.
+    pub fn problems(text: &str) -> Vec<String> {
+        reading(text).problems.iter().map(|problem| problem.to_string()).collect()
+    }
+
+    #[test]
+    fn the_ground_is_good() {
+        assert!(problems("").is_empty());
+    }
+}

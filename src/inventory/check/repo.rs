@@ -110,3 +110,91 @@ fn span_of_release(entry: &RepoEntry, release: &str) -> Range<usize> {
     let mut releases = entry.releases.iter().flat_map(|list| list.as_ref());
     releases.find(|text| text.as_ref() == release).unwrap_or(&entry.name).span()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ground::{problems, reading};
+
+    #[test]
+    fn a_repo_is_in_lower_case_and_in_every_release() {
+        let repo = reading("").inventory.distributions.remove(0).repos.remove(0);
+        assert_eq!((repo.name.as_str(), repo.path.as_str()), ("baseos", "BaseOS/{arch}/os"));
+        assert_eq!((repo.releases, repo.arches, repo.tree), (vec!["9.8".to_owned()], None, None));
+    }
+
+    #[test]
+    fn a_broken_repo_is_left_out() {
+        let repo = |more: &str| format!("[[repo]]\ndistribution = \"alma\"\nname = \"crb\"\n{more}\n");
+        for (more, want) in [
+            ("", "a.toml:1: repo: missing field `path`; add it"),
+            ("path = \"a//b\"", "a.toml:4: repo `crb`: `a//b` has an empty part, `.` or `..`; write the plain path"),
+            (
+                "path = \"a\"\ntree = \"x\"",
+                "a.toml:5: repo `crb`: there is no tree `x`; name one that a valid `[[tree]]` defines",
+            ),
+            (
+                "path = \"a\"\narches = []",
+                "a.toml:5: repo `crb`: it has no valid architecture; write `arches = [\"x86_64\"]` or delete the line",
+            ),
+            (
+                "path = \"a\"\nreleases = []",
+                "a.toml:1: repo `crb`: no valid release has it; add a `[[release]]` of AlmaLinux",
+            ),
+        ] {
+            assert_eq!(problems(&repo(more)), [want]);
+            assert_eq!(reading(&repo(more)).inventory.distributions[0].repos.len(), 1);
+        }
+    }
+
+    #[test]
+    fn an_unknown_release_costs_itself() {
+        let text = "[[repo]]\ndistribution = \"alma\"\nname = \"crb\"\npath = \"c\"\nreleases = [\n\"9.8\",\n\"9\"]\n";
+        assert_eq!(
+            problems(text),
+            ["a.toml:7: repo `crb`: AlmaLinux has no release `9`; write the `name` of a valid `[[release]]`"]
+        );
+        assert_eq!(reading(text).inventory.distributions[0].repos[1].releases, ["9.8"]);
+    }
+
+    #[test]
+    fn no_two_repos_answer_to_one_request() {
+        let text = r#"
+[[distribution]]
+name = "rocky"
+[[tree]]
+name = "rocky"
+[[release]]
+name = "9.6"
+aliases = ["9"]
+arches = ["aarch64"]
+[[release]]
+name = "10"
+arches = ["aarch64"]
+[[repo]]
+name = "baseos"
+path = "b"
+[[repo]]
+name = "BASEOS"
+path = "b"
+releases = [
+  "10",
+]
+[[repo]]
+name = "baseos"
+path = "b"
+arches = ["ppc64le"]
+"#;
+        assert_eq!(
+            problems(text),
+            [
+                "a.toml:14: repo `baseos`: release `9` for `aarch64` has a repo of this name already, at 0.toml:11; \
+                 rename the repo, or take the release from one of them",
+                "a.toml:20: repo `BASEOS`: release `10` for `aarch64` has a repo of this name already, at a.toml:13; \
+                 rename the repo, or take the release from one of them",
+            ]
+        );
+        let repos = &reading(text).inventory.distributions[1].repos;
+        assert_eq!(repos.len(), 2);
+        assert_eq!((repos[0].releases.len(), repos[1].releases.len()), (1, 2));
+    }
+}
