@@ -177,6 +177,16 @@ mod tests {
     }
 
     #[test]
+    fn nesting_has_an_end() {
+        for deep in ["[", "{ a = ", "[{ a = "] {
+            let text = format!("[[mirror]]\nname = \"m\"\nasns = {}\n[[tree]]\n", deep.repeat(100_000));
+            assert_eq!(reading(text.as_bytes()).problems.len(), 2, "{deep}");
+        }
+        let dotted = format!("[[mirror]]\nname = \"m\"\n{}a = 1\n", "a.".repeat(20_000));
+        assert_eq!(reading(dotted.as_bytes()).problems.len(), 1);
+    }
+
+    #[test]
     fn an_empty_reading_is_empty() {
         let reading = read_text(&[("a.toml".into(), "# nothing\n".to_owned())]);
         assert!(reading.problems.is_empty() && names(&reading.inventory).is_empty());
