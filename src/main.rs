@@ -1,3 +1,5 @@
 //! The `mirrorlistd` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    mirrorlistd::cli::main()
+}

@@ -3,6 +3,7 @@
 //! Made beside the running workers and then shared by them, frozen. Not here: who makes it when (`daemon`).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ip_network::IpNetwork;
 use ip_network_table::IpNetworkTable;
@@ -16,10 +17,8 @@ use crate::sys::Map;
 pub enum GeoBytes {
     /// Part of the program.
     Embedded(&'static [u8]),
-    /// A file.
+    /// A file, or one compiled a moment ago.
     Mapped(Map),
-    /// Compiled a moment ago.
-    Compiled(Vec<u8>),
 }
 
 impl AsRef<[u8]> for GeoBytes {
@@ -27,7 +26,6 @@ impl AsRef<[u8]> for GeoBytes {
         match self {
             GeoBytes::Embedded(bytes) => bytes,
             GeoBytes::Mapped(map) => map.as_ref(),
-            GeoBytes::Compiled(bytes) => bytes,
         }
     }
 }
@@ -36,7 +34,7 @@ impl AsRef<[u8]> for GeoBytes {
 pub struct Atlas {
     generation: Generation,
     view: View<Map>,
-    geo: Table<GeoBytes>,
+    geo: Arc<Table<GeoBytes>>,
     /// Place of the snapshot by place of the GeoIP table.
     geo_places: Vec<(Code, PlaceIndex)>,
     groups: IpNetworkTable<GroupIndex>,
@@ -45,7 +43,7 @@ pub struct Atlas {
 
 impl Atlas {
     /// Joins a snapshot and a GeoIP table.
-    pub fn new(generation: Generation, view: View<Map>, geo: Table<GeoBytes>) -> Atlas {
+    pub fn new(generation: Generation, view: View<Map>, geo: Arc<Table<GeoBytes>>) -> Atlas {
         let mut groups = IpNetworkTable::new();
         let mut told = IpNetworkTable::new();
         for network in view.networks() {

@@ -41,6 +41,16 @@ impl Value {
         value
     }
 
+    fn of(text: &[u8]) -> Value {
+        let mut value = Value::EMPTY;
+        match value.bytes.get_mut(..text.len()) {
+            Some(slot) => slot.copy_from_slice(text),
+            None => return Value::NAMES_NOTHING,
+        }
+        value.length = text.len() as u8;
+        value
+    }
+
     /// The decoded bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
@@ -77,6 +87,12 @@ pub struct Query {
 }
 
 impl Query {
+    /// A query with these values, already decoded.
+    pub fn of(release: &str, arch: &str, repo: &str, cc: &str) -> Query {
+        let [release, arch, repo, cc] = [release, arch, repo, cc].map(|text| Value::of(text.as_bytes()));
+        Query { release, arch, repo: repo.to_lowercase(), cc }
+    }
+
     /// Takes the parameters out of what follows the `?`. Unknown ones (`infra`, `countme`, `content`, …) are ignored.
     pub fn parse(text: &[u8]) -> Query {
         let mut query = Query { release: Value::EMPTY, arch: Value::EMPTY, repo: Value::EMPTY, cc: Value::EMPTY };

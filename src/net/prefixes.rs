@@ -1,14 +1,15 @@
 //! `Prefixes`: a set of networks, such as those whose word on a client's address is believed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ip_network::IpNetwork;
 use ip_network_table::IpNetworkTable;
 
 /// A set of IPv4 and IPv6 networks.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Prefixes {
-    table: IpNetworkTable<()>,
+    table: Arc<IpNetworkTable<()>>,
 }
 
 /// Why a text names no network.
@@ -22,15 +23,15 @@ pub struct PrefixError {
 impl Prefixes {
     /// The set of these networks; a single address is a network of one. Host bits must be zero.
     pub fn parse(texts: &[String]) -> Result<Prefixes, PrefixError> {
-        let mut set = Prefixes::default();
+        let mut table = IpNetworkTable::new();
         for text in texts {
             let network = match text.parse::<IpAddr>() {
                 Ok(address) => Ok(IpNetwork::from(address)),
                 Err(_) => text.parse::<IpNetwork>(),
             };
-            set.table.insert(network.map_err(|_| PrefixError { text: text.clone() })?, ());
+            table.insert(network.map_err(|_| PrefixError { text: text.clone() })?, ());
         }
-        Ok(set)
+        Ok(Prefixes { table: Arc::new(table) })
     }
 
     /// Whether an address lies in one of them. An IPv4 address inside IPv6 must have been unfolded before.

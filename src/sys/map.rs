@@ -1,12 +1,12 @@
-//! `Map`: a file as bytes in memory, read-only.
+//! `Map`: bytes in memory that are shared by all threads and never change: a mapped file, or pages of our own.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 
-/// A file mapped into memory. Dropping it unmaps.
+/// Read-only pages. Dropping it unmaps.
 #[derive(Debug)]
 pub struct Map(Mmap);
 
@@ -21,6 +21,13 @@ impl Map {
         // or write in place, so the pages outlive the map unchanged.
         let map = unsafe { Mmap::map(&file)? };
         Ok(Map(map))
+    }
+
+    /// Pages of our own with these bytes, for those who have no folder to publish in.
+    pub fn copy(bytes: &[u8]) -> io::Result<Map> {
+        let mut pages = MmapMut::map_anon(bytes.len())?;
+        pages.copy_from_slice(bytes);
+        Ok(Map(pages.make_read_only()?))
     }
 }
 

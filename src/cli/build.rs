@@ -1,0 +1,36 @@
+//! `mirrorlistd build`: lists → snapshot, published into a state folder.
+
+use std::path::PathBuf;
+
+use super::check;
+use super::failure::Failure;
+use super::publish;
+use crate::plan;
+
+/// Build a snapshot from the lists and publish it.
+///
+/// With problems in the lists nothing is published (exit code 1), unless --skip-bad is given.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the inventory [default: the shipped one].
+    #[arg(long, value_name = "DIR")]
+    lists: Option<PathBuf>,
+    #[command(flatten)]
+    target: publish::Target,
+    /// Publish what is good when the lists have problems.
+    #[arg(long)]
+    skip_bad: bool,
+}
+
+/// Builds and publishes.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let reading = check::read(args.lists.as_deref())?;
+    if !reading.problems.is_empty() && !args.skip_bad {
+        return Err(Failure::Input(format!(
+            "{} problems in the lists: nothing was published; mend them, or give --skip-bad to do without the bad entries",
+            reading.problems.len()
+        )));
+    }
+    let bytes = plan::build(&reading.inventory).map_err(Failure::input)?;
+    args.target.publish(&bytes)
+}

@@ -1,0 +1,77 @@
+//! `mirrorlistd lookup`: explain an answer step by step.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::failure::Failure;
+use crate::answer::{self, Atlas, Query};
+use crate::config::Config;
+use crate::daemon::{GeoCache, Sources, Tolerance};
+use crate::snapshot;
+
+/// Explain what a client is answered: network, place, turn, list, and each mirror with the reason.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The client's address.
+    #[arg(long, value_name = "ADDR")]
+    ip: IpAddr,
+    /// Release, or alias of one.
+    #[arg(long)]
+    release: String,
+    /// Architecture.
+    #[arg(long)]
+    arch: String,
+    /// Repo.
+    #[arg(long)]
+    repo: String,
+    /// Place to answer for in place of the client's own, as `cc=` does: `de`, `us-TX`.
+    #[arg(long, value_name = "PLACE")]
+    cc: Option<String>,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the inventory [default: the configuration's, else the shipped one].
+    #[arg(long, value_name = "DIR")]
+    lists: Option<PathBuf>,
+    /// Snapshot file to answer from, in place of lists.
+    #[arg(long, value_name = "FILE", conflicts_with = "lists")]
+    snapshot: Option<PathBuf>,
+    /// Time of the request, seconds since 1970 [default: now]; the hour decides the turn.
+    #[arg(long, value_name = "SECONDS")]
+    at: Option<u64>,
+}
+
+/// Explains.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let mut config = match &args.config {
+        Some(path) => Config::read(path).map_err(Failure::input)?,
+        None => Config::shipped(),
+    };
+    config.lists = args.lists.clone().or(config.lists);
+    // Explaining publishes nothing: where there is a state folder, what is served from it is explained.
+    config.build &= config.state.is_none();
+    let line_count_max = config.lines_max;
+    let edition;
+    let own;
+    let atlas = match &args.snapshot {
+        Some(path) => {
+            let geo = GeoCache::default().table(&config.geoip, None, &|_, _| None)?;
+            own = Atlas::new(snapshot::Generation::default(), snapshot::open(path)?, geo);
+            &own
+        }
+        None => {
+            let mut report = |problem: &crate::inventory::Problem| eprintln!("{problem}");
+            edition = Sources::default().edition(&config, Tolerance::Skip, &mut report)?;
+            &edition.atlas
+        }
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let query = Query::of(&args.release, &args.arch, &args.repo, args.cc.as_deref().unwrap_or_default());
+    let text = answer::explain(atlas, &query, args.ip, args.at.unwrap_or(now), line_count_max);
+    print!("{text}");
+    match answer::centos::find(atlas, &query) {
+        Ok(_) => Ok(()),
+        Err(outcome) => Err(Failure::Input(format!("no list: {}", outcome.label()))),
+    }
+}

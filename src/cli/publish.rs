@@ -1,0 +1,38 @@
+//! Where a snapshot that was made goes: a state folder, or one file.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::failure::Failure;
+use crate::snapshot::Store;
+
+/// Where the snapshot goes.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Target {
+    /// State folder to publish it in, as the next generation.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// File to write it to, by rename.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl Target {
+    /// Publishes a snapshot and tells where it went.
+    pub fn publish(&self, bytes: &[u8]) -> Result<(), Failure> {
+        if let Some(folder) = &self.state {
+            let store = Store::new(folder)?;
+            let (generation, is_new) = store.publish(bytes)?;
+            let news = if is_new { "published" } else { "is the newest already:" };
+            println!("{news} generation {generation} ({} bytes) in {}", bytes.len(), folder.display());
+        }
+        if let Some(path) = &self.out {
+            let unfinished = path.with_extension("unfinished");
+            let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
+            written.map_err(|error| Failure::writing(path, &error))?;
+            println!("wrote {} ({} bytes)", path.display(), bytes.len());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! `Answerer`: routes a request to its answer, counts it, logs it. One per worker.
+//!
+//! Lives here: which path is what, who may ask. No allocation, no lock and no clock on the way of a list.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::counters::Page;
+use super::edition::Edition;
+use super::log::{AccessLog, Line};
+use super::metrics;
+use super::worker::Shared;
+use super::{Counters, edition::Live};
+use crate::answer::{Query, centos};
+use crate::http::{After, Answer, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse};
+use crate::net::{Family, client_address};
+
+/// Methods that are allowed everywhere.
+const ALLOWED: &str = "GET, HEAD";
+/// Fields of every list. No cache may keep it: another client's list is another.
+const LIST_FIELDS: &str = "Content-Type: text/plain\r\nCache-Control: no-store\r\n";
+
+/// What a request was answered with, for the log.
+struct Done {
+    status: Status,
+    body_bytes: usize,
+}
+
+/// Answers the requests of one worker.
+pub struct Answerer {
+    shared: Arc<Shared>,
+    edition_number: u64,
+    edition: Arc<Edition>,
+    counters: Arc<Counters>,
+    clock: Clock,
+    log: Option<AccessLog>,
+    peer: IpAddr,
+    is_stopping: bool,
+}
+
+impl Answerer {
+    /// An answerer that counts in block `worker` of what is shared.
+    pub fn new(shared: Arc<Shared>, worker: usize, clock: Clock, log: Option<AccessLog>) -> Answerer {
+        let (edition_number, edition) = shared.live.current();
+        let counters = Arc::clone(&shared.counters[worker]);
+        Answerer { shared, edition_number, edition, counters, clock, log, peer: IpAddr::from([0, 0, 0, 0]), is_stopping: false }
+    }
+
+    /// Begins a turn of the loop: takes the edition in use, sets the clock, hands over old log lines.
+    pub fn turn(&mut self, now: std::time::SystemTime) {
+        let live: &Live = &self.shared.live;
+        if live.number() != self.edition_number {
+            (self.edition_number, self.edition) = live.current();
+        }
+        self.clock.set(now);
+        if let Some(log) = &mut self.log {
+            self.counters.log_lines_dropped.add(log.turn(self.clock.unix_seconds()));
+        }
+    }
+
+    /// Whether log lines wait to be handed over in a later turn.
+    pub fn has_lines_waiting(&self) -> bool {
+        self.log.as_ref().is_some_and(AccessLog::is_waiting)
+    }
+
+    /// Whether the word of this peer on a client's address is believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.edition.settings.trusted_proxies.contains(peer)
+    }
+
+    /// Makes every answer from now on the last of its connection.
+    pub fn stop(&mut self) {
+        self.is_stopping = true;
+    }
+
+    /// Ends the log.
+    pub fn finish(&mut self) {
+        if let Some(mut log) = self.log.take() {
+            self.counters.log_lines_dropped.add(log.hand_over());
+        }
+    }
+
+    /// Says whose requests come next.
+    pub fn set_peer(&mut self, peer: IpAddr) {
+        self.peer = peer;
+    }
+
+    fn route(&self, request: &Request<'_>, client: IpAddr, out: &mut Vec<u8>) -> Done {
+        let reply = if self.is_stopping { Reply::to(request).closing() } else { Reply::to(request) };
+        let is_known = matches!(request.path(), b"/" | b"/mirrorlist" | b"/metrics" | b"/healthz" | b"*");
+        if is_known && !matches!(request.method(), Method::Get | Method::Head) {
+            self.count(Page::MethodNotAllowed);
+            let body_bytes = method_not_allowed(out, reply, self.clock.http_date(), ALLOWED);
+            return Done { status: Status::MethodNotAllowed, body_bytes };
+        }
+        let (status, body_bytes) = match request.path() {
+            b"/" | b"/mirrorlist" => self.list(request, client, reply, out),
+            b"/healthz" => self.text(Page::Health, Status::Ok, reply, "ok", out),
+            b"/metrics" => self.metrics(client, reply, out),
+            _ => self.text(Page::NotFound, Status::NotFound, reply, "there is nothing at this path", out),
+        };
+        Done { status, body_bytes }
+    }
+
+    fn list(&self, request: &Request<'_>, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
+        let query = Query::parse(request.query().unwrap_or_default());
+        let line_count_max = self.edition.settings.lines_max;
+        let answer = centos::answer(&self.edition.atlas, &query, client, self.clock.unix_seconds(), line_count_max);
+        self.counters.answered(Family::of(client), answer.outcome);
+        let mut body = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(LIST_FIELDS).body();
+        answer.write(body.out());
+        (Status::Ok, body.finish())
+    }
+
+    fn metrics(&self, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
+        if !self.edition.settings.metrics_allow.contains(client) {
+            return self.text(Page::Forbidden, Status::Forbidden, reply, "metrics are not for this address", out);
+        }
+        self.count(Page::Metrics);
+        let mut body =
+            Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(metrics::CONTENT_TYPE).body();
+        metrics::write(&self.shared, &self.edition, self.clock.unix_seconds(), body.out());
+        (Status::Ok, body.finish())
+    }
+
+    fn text(&self, page: Page, status: Status, reply: Reply, text: &str, out: &mut Vec<u8>) -> (Status, usize) {
+        self.count(page);
+        (status, error(out, reply, status, self.clock.http_date(), text))
+    }
+
+    fn count(&self, page: Page) {
+        self.counters.pages[page as usize].add(1);
+    }
+}
+
+impl Answer for Answerer {
+    fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>) -> After {
+        let trusted = &self.edition.settings.trusted_proxies;
+        let client = client_address(self.peer, request.headers("x-forwarded-for"), trusted);
+        let start = out.len();
+        let done = self.route(request, client, out);
+        self.counters.answer_bytes.add((out.len() - start) as u64);
+        if let Some(log) = &mut self.log {
+            let line = Line {
+                client,
+                time: self.clock.log_time(),
+                request: request.line(),
+                status: done.status.code(),
+                body_bytes: done.body_bytes,
+                referer: request.header("referer").unwrap_or_default(),
+                user_agent: request.header("user-agent").unwrap_or_default(),
+            };
+            self.counters.log_lines_dropped.add(log.add(&line, self.clock.unix_seconds()));
+        }
+        if self.is_stopping { After::Close } else { After::Next }
+    }
+
+    fn refused(&mut self, refusal: Refusal, request_line: &[u8], out: &mut Vec<u8>) {
+        self.counters.refusals[refusal as usize].add(1);
+        let start = out.len();
+        let body_bytes = refuse(out, refusal, self.clock.http_date());
+        self.counters.answer_bytes.add((out.len() - start) as u64);
+        if let Some(log) = &mut self.log {
+            let line = Line {
+                client: self.peer.to_canonical(),
+                time: self.clock.log_time(),
+                request: request_line,
+                status: refusal.status().code(),
+                body_bytes,
+                referer: b"",
+                user_agent: b"",
+            };
+            self.counters.log_lines_dropped.add(log.add(&line, self.clock.unix_seconds()));
+        }
+    }
+}

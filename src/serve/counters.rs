@@ -1,0 +1,137 @@
+//! `Counters`: what a worker counts. One block per worker, so that each counter has one writer.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::answer::centos::Outcome;
+use crate::http::Refusal;
+use crate::net::Family;
+use crate::reactor::{self, AcceptError, CloseReason};
+
+/// Answers that are not lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// `/healthz`.
+    Health,
+    /// `/metrics`.
+    Metrics,
+    /// `/metrics`, asked for by somebody who may not.
+    Forbidden,
+    /// A path that does not exist.
+    NotFound,
+    /// A method that is not allowed.
+    MethodNotAllowed,
+}
+
+impl Page {
+    /// All, in the order of counters.
+    pub const ALL: [Page; 5] =
+        [Page::Health, Page::Metrics, Page::Forbidden, Page::NotFound, Page::MethodNotAllowed];
+
+    /// As counters label it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Page::Health => "healthz",
+            Page::Metrics => "metrics",
+            Page::Forbidden => "forbidden",
+            Page::NotFound => "not_found",
+            Page::MethodNotAllowed => "method_not_allowed",
+        }
+    }
+}
+
+/// A number with one writer and any number of readers.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// Adds. Only the owner of the block may: a load and a store are cheaper than an atomic addition.
+    pub fn add(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    }
+
+    /// Shows a number that is counted elsewhere.
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// The number.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker counts. On cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Counters {
+    /// Mirrorlist answers, by family and outcome.
+    pub answers: [[Count; Outcome::ALL.len()]; 2],
+    /// Other answers.
+    pub pages: [Count; Page::ALL.len()],
+    /// Refused requests, by reason.
+    pub refusals: [Count; Refusal::COUNT],
+    /// Bytes of answers, heads and bodies.
+    pub answer_bytes: Count,
+    /// What the event loop counts.
+    pub event_loop: LoopCounts,
+    /// Lines of the access log that were dropped.
+    pub log_lines_dropped: Count,
+}
+
+impl Counters {
+    /// Counts a mirrorlist answer.
+    pub fn answered(&self, family: Family, outcome: Outcome) {
+        self.answers[family as usize][outcome as usize].add(1);
+    }
+}
+
+/// What an event loop counts, where others can read it.
+#[derive(Debug, Default)]
+pub struct LoopCounts {
+    /// Connections accepted.
+    pub accepted: Count,
+    /// Connections dropped at once, because there were too many.
+    pub refused: Count,
+    /// Connections open now.
+    pub open: Count,
+    /// Bytes read.
+    pub read_bytes: Count,
+    /// Bytes written.
+    pub written_bytes: Count,
+    /// Connections closed, by reason.
+    pub closed: [Count; CloseReason::COUNT],
+    /// Connections not accepted, by error.
+    pub accept_errors: [Count; AcceptError::COUNT],
+}
+
+impl LoopCounts {
+    /// Shows what the loop has counted so far.
+    pub fn show(&self, counted: &reactor::Counters) {
+        self.accepted.set(counted.accepted);
+        self.refused.set(counted.refused);
+        self.open.set(counted.open_count);
+        self.read_bytes.set(counted.read_bytes);
+        self.written_bytes.set(counted.written_bytes);
+        for (shown, value) in self.closed.iter().zip(counted.closed) {
+            shown.set(value);
+        }
+        for (shown, value) in self.accept_errors.iter().zip(counted.accept_errors) {
+            shown.set(value);
+        }
+    }
+}
+
+/// What the program as a whole counts and tells: written by the thread that reloads, read by whoever asks.
+#[derive(Debug, Default)]
+pub struct Vitals {
+    /// Start of the program, seconds since 1970.
+    pub started_unix_seconds: Count,
+    /// Reloads that took effect.
+    pub reloads_done: Count,
+    /// Reloads that left the old state in place.
+    pub reloads_failed: Count,
+    /// Last change of the edition in use, seconds since 1970.
+    pub changed_unix_seconds: Count,
+    /// Lines of the inventory that were skipped.
+    pub inventory_problems: Count,
+}
