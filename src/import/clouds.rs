@@ -356,7 +356,7 @@ mod tests {
         let text = r#"{"prefixes": [{"ipv4Prefix": "192.0.2.9/24", "scope": "a"}, {"ipv4Prefix": "x", "scope": "a"},
             {"ipv4Prefix": "0.0.0.0/0", "scope": "a"}, {"ipv4Prefix": "192.0.2.0/24", "scope": "a b"}, {"scope": "a"}]}"#;
         let (regions, notes) = read(Provider::Gcp, text.as_bytes()).unwrap();
-        assert_eq!(regions["a"], ["192.0.2.0/24".parse().unwrap()]);
+        assert_eq!(regions["a"], ["192.0.2.0/24".parse::<IpNetwork>().unwrap()]);
         assert_eq!((regions.len(), notes.len()), (1, 4), "{notes:#?}");
     }
 

@@ -29,13 +29,7 @@ pub(super) fn read(
     world: &World<'_>,
     notes: &mut Notes<'_>,
 ) -> Option<Mirror> {
-    let mut map: Map<String, Value> = match yaml::parse(text) {
-        Ok(map) => map,
-        Err(reason) => {
-            notes.add(format!("cannot be parsed ({reason})"), "skipped");
-            return None;
-        }
-    };
+    let mut map = document(text, notes)?;
     let base = bases(&mut map, modules, notes);
     let Some(name) = name(&mut map, file, notes) else {
         notes.add("no host name", "skipped");
@@ -81,6 +75,24 @@ pub(super) fn read(
         origin: Origin::default(),
         name,
     })
+}
+
+/// The file's keys. Some files give a key twice; most programs take the last one, and so do their authors.
+fn document(text: &str, notes: &mut Notes<'_>) -> Option<Map<String, Value>> {
+    let reason = match yaml::parse(text) {
+        Ok(map) => return Some(map),
+        Err(reason) => reason,
+    };
+    match yaml::parse_last_wins(text) {
+        Ok(map) => {
+            notes.add(format!("a key stands there twice ({reason})"), "the last one counts");
+            Some(map)
+        }
+        Err(_) => {
+            notes.add(format!("cannot be parsed ({reason})"), "skipped");
+            None
+        }
+    }
 }
 
 /// Whose server it is. The project's own are last in lists, but for those that it set up in one place for the clients
@@ -381,6 +393,13 @@ mod tests {
         }
         let deep = format!("name: {}1{}", "[".repeat(200), "]".repeat(200));
         assert!(read_one(&deep).1.contains("skipped"));
+    }
+
+    #[test]
+    fn the_last_of_two_keys_counts() {
+        let (mirror, notes) = with("geolocation: {country: JP}");
+        assert_eq!(mirror.place.map(|place| place.to_string()).as_deref(), Some("JP"));
+        assert!(notes.contains("a key stands there twice") && notes.contains("geolocation"), "{notes}");
     }
 
     #[test]

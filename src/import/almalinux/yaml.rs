@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_saphyr::DuplicateKeyPolicy;
 
 /// Deepest nesting; real files have three levels.
 const DEPTH_MAX: usize = 16;
@@ -11,8 +12,18 @@ const NODE_COUNT_MAX: usize = 50_000;
 
 /// Reads one document.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    parse_with(text, DuplicateKeyPolicy::Error)
+}
+
+/// Reads one document; of a key that a map has twice, the last one counts.
+pub(super) fn parse_last_wins<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    parse_with(text, DuplicateKeyPolicy::LastWins)
+}
+
+fn parse_with<T: DeserializeOwned>(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<T, String> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: DEPTH_MAX, max_nodes: NODE_COUNT_MAX },
+        duplicate_keys: duplicate_keys,
         strict_booleans: true,
         with_snippet: false,
     };
