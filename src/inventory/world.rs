@@ -99,15 +99,15 @@ fn distance_km(a: &Country, b: &Country) -> u32 {
     (2.0 * EARTH_RADIUS_KM * haversine.clamp(0.0, 1.0).sqrt().asin()) as u32
 }
 
-/// `name` as names are compared: lower case, Latin letters without their marks, anything else than letters and digits
-/// one space.
+/// `name` as names are compared: lower case, Latin letters without their marks, no full stops and apostrophes, `and`
+/// for `&`, and one space for every run of anything else that is neither letter nor digit.
 fn folded(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
-    for letter in name.chars().flat_map(char::to_lowercase) {
+    for letter in name.replace('&', " and ").chars().flat_map(char::to_lowercase) {
         match bare(letter) {
             Some(bare) => folded.push_str(bare),
             None if letter.is_alphanumeric() => folded.push(letter),
-            None if is_combining_mark(letter) => {}
+            None if matches!(letter, '.' | '\'' | '’') || is_combining_mark(letter) => {}
             None if folded.is_empty() || folded.ends_with(' ') => {}
             None => folded.push(' '),
         }
@@ -200,6 +200,8 @@ mod tests {
             ("Cote D'Ivoire", Some("CI")),
             ("aland  islands.", Some("AX")),
             ("A\u{30a}land Islands", Some("AX")),
+            ("Aland & Islands", None),
+            ("U.K.", Some("GB")),
             ("FR", None),
             ("", None),
             ("CA-QC", None),
