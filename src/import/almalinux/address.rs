@@ -1,8 +1,9 @@
 //! `Address`: a mirror's URL as its operator wrote it, repaired.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::import::note::Notes;
+use crate::inventory::URL_BYTES_MAX;
 use crate::net::Protocol;
 
 /// A base URL that an inventory takes.
@@ -100,6 +101,9 @@ fn repair(key: &str, text: &str) -> Result<(Address, Vec<Repair>), &'static str>
     let slash_added = !text.ends_with('/');
     let end = if path.is_empty() || path.ends_with('/') { "" } else { "/" };
     let url = format!("{protocol}://{authority}/{path}{end}");
+    if url.len() > URL_BYTES_MAX {
+        return Err("is too long");
+    }
     Ok((Address { protocol, url, slash_added }, repairs))
 }
 
@@ -125,14 +129,19 @@ pub(super) fn is_host_name(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+    // A last label of digits makes it an address (RFC 3986, 3.2.2).
+    let is_number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    match is_number {
+        true => text.parse::<Ipv4Addr>().is_ok(),
+        false => text.len() <= 253 && text.contains('.') && text.split('.').all(label),
+    }
 }
 
 fn check_path(path: &str) -> Result<(), &'static str> {
     if path.contains(['?', '#']) {
         return Err("has a query or a fragment");
     }
-    if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@/".contains(&byte)) {
+    if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&()*+,;=:@/".contains(&byte)) {
         return Err("has characters that a URL cannot have");
     }
     if path.split('/').any(|segment| segment == "." || segment == "..") {
@@ -200,6 +209,8 @@ mod tests {
             "http://a.example/a b/",
             "http://a.example/é/",
             "http://a.example/../x/",
+            "http://1.2.3/",
+            "http://a.example/o'x/",
             "http://a.example:0/",
             "http://a.example:99999/",
             "http://a.example:+80/",
@@ -214,5 +225,6 @@ mod tests {
         for text in cases {
             assert_eq!(read("http", text), (None, 1), "{text}");
         }
+        assert_eq!(read("http", &format!("http://a.example/{}", "x".repeat(URL_BYTES_MAX))), (None, 1));
     }
 }

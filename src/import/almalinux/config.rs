@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::yaml;
 use crate::import::note::Notes;
-use crate::inventory::{Release, Repo};
+use crate::inventory::{PATH_BYTES_MAX, Release, Repo};
 
 /// The tree of the current releases.
 pub(super) const MAIN_TREE: &str = "almalinux";
@@ -127,7 +127,8 @@ fn read_repo(
     let name = repo.name.to_ascii_lowercase();
     let found = format!("repo `{name}`");
     let path = repo.path.trim_matches('/').replace("$basearch", "{arch}");
-    let path_is_good = path.split('/').all(|segment| is_word(&segment.replace("{arch}", "arch")));
+    let path_is_good =
+        path.len() <= PATH_BYTES_MAX && path.split('/').all(|segment| is_word(&segment.replace("{arch}", "arch")));
     if !is_word(&name) || !path_is_good {
         notes.add(format!("{found} with path `{}`", repo.path), "left out: not a name and a path");
         return None;
@@ -160,8 +161,8 @@ fn read_repo(
     Some(Repo { name, path, tree: repo.vault.then(|| VAULT_TREE.to_owned()), releases: names, arches })
 }
 
-/// Whether `text` can be a name and one segment of a path.
-fn is_word(text: &str) -> bool {
+/// Whether `text` can be a name in an inventory and one segment of a path.
+pub(super) fn is_word(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._+".contains(&byte))
         && !text.starts_with('.')

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::address::{Address, is_host_name};
-use super::config::{MAIN_TREE, module_tree};
+use super::config::{MAIN_TREE, is_word, module_tree};
 use super::{geolocation, networks, yaml};
 use crate::import::note::Notes;
 use crate::inventory::{Kind, Mirror, Origin, Status, World};
@@ -233,7 +233,14 @@ fn cloud(map: &mut Map<String, Value>, notes: &mut Notes<'_>) -> Option<Vec<(Str
     if regions.is_empty() || regions.iter().any(|region| region.eq_ignore_ascii_case("all")) {
         return Some(vec![(cloud.to_owned(), None)]);
     }
-    Some(regions.into_iter().map(|region| (cloud.to_owned(), Some(region))).collect())
+    let mut known = Vec::new();
+    for region in regions {
+        match is_word(&region) {
+            true => known.push((cloud.to_owned(), Some(region))),
+            false => notes.add(format!("cloud region `{region}`"), "left out: not a region's name"),
+        }
+    }
+    Some(known)
 }
 
 #[cfg(test)]
@@ -342,6 +349,7 @@ mod tests {
         for (lines, regions, note) in [
             ("cloud_type: aws\ncloud_regions: [all]", vec![("aws", None)], ""),
             ("cloud_type: oci\ncloud_regions: [uk-london-1]", vec![("oracle", Some("uk-london-1"))], ""),
+            ("cloud_type: aws\ncloud_regions: [a b]", vec![], "cloud region `a b`"),
             ("cloud_type: gcp", vec![("gcp", None)], "taken as all of gcp"),
             ("cloud_type: fog\ncloud_regions: [all]", vec![], "`fog` is unknown"),
         ] {

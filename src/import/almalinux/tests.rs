@@ -3,36 +3,47 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inventory::{Continent, Country};
+use crate::inventory::{Country, read_text};
 
-/// A small world.
-pub(super) fn countries() -> Vec<Country> {
-    let country = |code: &str, name: &str, aliases: &[&str], subdivisions: &[(&str, &str)]| Country {
-        code: code.parse().unwrap(),
-        name: name.into(),
-        continent: Continent::Europe,
-        latitude: 0.0,
-        longitude: 0.0,
-        aliases: aliases.iter().map(|&alias| alias.into()).collect(),
-        subdivisions: subdivisions.iter().map(|&(code, name)| (code.parse().unwrap(), name.into())).collect(),
-        nearby: None,
+/// A small world and a cloud, as inventory files have them.
+fn world_text() -> String {
+    let country = |code: &str, name: &str, more: &str| {
+        format!(
+            "[[country]]\ncode = '{code}'\nname = '{name}'\ncontinent = 'europe'\nlatitude = 0\nlongitude = 0\n{more}\n"
+        )
     };
-    vec![
-        country("CA", "Canada", &[], &[("CA-QC", "Québec")]),
-        country("DE", "Germany", &[], &[]),
-        country("GB", "United Kingdom", &["UK"], &[]),
-        country("GE", "Georgia", &[], &[]),
-        country("IO", "British Indian Ocean Territory", &[], &[]),
-        country("JP", "Japan", &[], &[]),
-        country("NO", "Norway", &[], &[]),
-        country("PR", "Puerto Rico", &[], &[]),
+    [
+        country("CA", "Canada", "subdivisions = { QC = 'Québec' }"),
+        country("DE", "Germany", ""),
+        country("GB", "United Kingdom", "aliases = ['UK']"),
+        country("GE", "Georgia", ""),
+        country("IO", "British Indian Ocean Territory", ""),
+        country("JP", "Japan", ""),
+        country("NO", "Norway", ""),
+        country("PR", "Puerto Rico", ""),
         country(
             "US",
             "United States",
-            &["USA"],
-            &[("US-GA", "Georgia"), ("US-PR", "Puerto Rico"), ("US-TX", "Texas"), ("US-VA", "Virginia")],
+            "subdivisions = { GA = 'Georgia', PR = 'Puerto Rico', TX = 'Texas', VA = 'Virginia' }",
         ),
+        "[[cloud]]\nname = 'aws'\n".into(),
+        "[[cloud_region]]\ncloud = 'aws'\nname = 'us-east-1'\nprefixes = '198.51.100.0/24'\n".into(),
     ]
+    .concat()
+}
+
+/// The countries of the small world.
+pub(super) fn countries() -> Vec<Country> {
+    let reading = read_text(&[("world.toml".into(), world_text())]);
+    assert_eq!(reading.problems, []);
+    reading.inventory.countries
+}
+
+/// What an inventory's reader says about imported files.
+fn problems(imported: &Imported) -> Vec<String> {
+    let mut files = vec![("world.toml".into(), world_text())];
+    files.extend(imported.files.iter().cloned());
+    read_text(&files).problems.iter().map(ToString::to_string).collect()
 }
 
 const CONFIG: &str = "
@@ -83,6 +94,7 @@ fn the_files_read_as_they_should() {
     let imported = import_of(CONFIG, &[("m.yml", MIRROR.as_bytes())]).unwrap();
     assert_eq!(imported.files[0].1, include_str!("tests/almalinux.toml"));
     assert_eq!(imported.files[1].1, include_str!("tests/mirrors.toml"));
+    assert_eq!(problems(&imported), [""; 0]);
     assert_eq!(imported, import_of(CONFIG, &[("m.yml", MIRROR.as_bytes())]).unwrap());
 }
 
@@ -122,27 +134,45 @@ fn without_config_or_mirrors_there_is_no_import() {
     assert!(matches!(import_of("versions: 1", &[]), Err(ImportError::Format { .. })));
 }
 
+/// `text` with some bytes changed and some pieces put in.
+fn mutated(text: &str, changes: &[(prop::sample::Index, u8)], pieces: &[String]) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (at, byte) in changes {
+        let at = at.index(bytes.len());
+        bytes[at] = *byte;
+    }
+    for (place, piece) in pieces.iter().enumerate() {
+        let at = bytes.len() * (place + 1) / (pieces.len() + 1);
+        bytes.splice(at..at, piece.bytes());
+    }
+    bytes
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Any bytes may change: there is an answer, and what is written stays TOML.
+    /// Whatever a mirror's file says, the import goes on and the inventory takes what it wrote.
     #[test]
-    fn mutations_never_panic(
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    fn a_mutated_mirror_harms_nothing(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         pieces in prop::collection::vec("[-a-z0-9:{}\\[\\]/'#&*!|>\\n ]{0,12}", 0..4),
     ) {
-        let mut bytes = MIRROR.as_bytes().to_vec();
-        for (at, byte) in changes {
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
-        }
-        for (place, piece) in pieces.iter().enumerate() {
-            let at = bytes.len() * place / 4;
-            bytes.splice(at..at, piece.bytes());
-        }
-        let imported = import_of(CONFIG, &[("m.yml", &bytes)]).unwrap();
-        prop_assert!(imported.files.iter().all(|(_, text)| text.parse::<toml::Table>().is_ok()));
-        let _ = import_of(&String::from_utf8_lossy(&bytes).replace("name", "repos"), &[]);
+        // A region that there is not would be the reader's to tell.
+        let mirror = MIRROR.replace("cloud_regions: [us-east-1]", "");
+        let imported = import_of(CONFIG, &[("m.yml", &mutated(&mirror, &changes, &pieces))]).unwrap();
+        prop_assert_eq!(problems(&imported), [""; 0]);
         prop_assert!(imported.notes.iter().all(|note| !note.to_string().contains('\n')));
+    }
+
+    /// Whatever `config.yml` says, there is an error or a file of TOML.
+    #[test]
+    fn a_mutated_config_never_panics(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 32u8..127), 0..4),
+        pieces in prop::collection::vec("[-a-z0-9:{}\\[\\]/'#&*!|>\\n ]{0,12}", 0..4),
+    ) {
+        let config = String::from_utf8(mutated(CONFIG, &changes, &pieces)).unwrap();
+        if let Ok(imported) = import_of(&config, &[]) {
+            prop_assert!(imported.files[0].1.parse::<toml::Table>().is_ok());
+        }
     }
 }

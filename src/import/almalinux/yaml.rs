@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use serde_saphyr::DuplicateKeyPolicy;
+use serde_saphyr::{DuplicateKeyPolicy, UserMessageFormatter};
 
 /// Deepest nesting; real files have three levels.
 const DEPTH_MAX: usize = 16;
@@ -28,8 +28,8 @@ fn parse_with<T: DeserializeOwned>(text: &str, duplicate_keys: DuplicateKeyPolic
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        // The first line says what and where; what may follow is an explanation for programmers.
-        error.to_string().lines().next().unwrap_or_default().to_owned()
+        let told = error.render_with_formatter(&UserMessageFormatter);
+        told.lines().next().unwrap_or_default().to_owned()
     })
 }
 
