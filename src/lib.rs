@@ -15,12 +15,19 @@
 //! - serving: `reactor` (sockets) → `http` (bytes to requests) → `answer` (query to answer, pure) → bytes
 //! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
 
+pub mod answer;
+pub mod cli;
 pub mod config;
+pub mod daemon;
+pub mod geoip;
 pub mod http;
+pub mod import;
 pub mod inventory;
 pub mod net;
 pub mod place;
 pub mod plan;
+pub mod reactor;
+pub mod serve;
 pub mod snapshot;
 pub mod sys;
 pub mod turn;
