@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Debian's real dnf, zypper and apt install from a mirror that they found through mirrorlistd, over IPv4 and IPv6.
-# The first mirror of every list is dead, so each of them has to obey the order and to fail over.
+# The first mirror of an RPM list is dead, so dnf and zypper have to obey the order and to fail over.
 # Needs: dnf createrepo-c rpm zypper dpkg-dev nginx-light curl.
 . "$(dirname "$0")/stage.bash"
 

@@ -1,7 +1,7 @@
 # Sourced by the scripts beside it: a temporary folder that goes away, a running mirrorlistd, and how to report.
 #
 # Environment: MIRRORLISTD_BIN, the program (default: the release build, else the debug build).
-# Gives: $TOP the repository, $W the folder, ok, fail, until_true, start_server, start, stop, pick_port, metric, burst.
+# Gives: $TOP the repository, $W the folder, and the functions below.
 
 set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -71,16 +71,16 @@ start_server() {
   SERVER=$STARTED
   until_true 30 listens_or_ended "$config" || fail "the server does not listen after 30 s"
   kill -0 "$SERVER" 2>/dev/null || fail "the server ended instead of listening"
-  V4=$(sed -n 's|^listening on \(http://127\.0\.0\.1:[0-9]*\)$|\1|p' "$W/server.out" | head -n 1)
-  V6=$(sed -n 's|^listening on \(http://\[::1\]:[0-9]*\)$|\1|p' "$W/server.out" | head -n 1)
+  V4=$(sed -n 's|^listening on \(http://[0-9.]*:[0-9]*\)$|\1|p' "$W/server.out" | head -n 1)
+  V6=$(sed -n 's|^listening on \(http://\[[0-9a-f:]*\]:[0-9]*\)$|\1|p' "$W/server.out" | head -n 1)
 }
 
-# Whether each family that the configuration names was announced, or the wait is in vain.
+# Whether each address that the configuration names was announced, or the wait is in vain.
 listens_or_ended() {
-  local host
+  local address
   kill -0 "$SERVER" || return 0
-  for host in '127.0.0.1:' '[::1]:'; do
-    ! grep '^listen' "$1" | grep -qF "$host" || grep -qF "listening on http://$host" "$W/server.out" || return 1
+  for address in $(sed -n '/^listen/s/[^"]*"\([^"]*\):[0-9]*"[^"]*/\1\n/gp' "$1"); do
+    grep -qF "listening on http://$address:" "$W/server.out" || return 1
   done
 }
 
@@ -101,12 +101,32 @@ metric() {
     END { printf "%.0f\n", sum }'
 }
 
-# burst ARGUMENTS...: the exact load client, built where it is missing.
-burst() {
-  local client=${HTTP_BURST:-${MIRRORLISTD_BIN%/*}/examples/http-burst} profile=()
-  if [ ! -x "$client" ]; then
-    [ "$(basename "${MIRRORLISTD_BIN%/*}")" != release ] || profile=(--release)
-    (cd "$TOP" && cargo build -q --example http-burst ${profile[@]+"${profile[@]}"}) >&2
-  fi
-  "$client" "$@"
+# The exact load client, built where it is missing; its path is then in $BURST.
+find_burst() {
+  BURST=${HTTP_BURST:-${MIRRORLISTD_BIN%/*}/examples/http-burst}
+  [ ! -x "$BURST" ] || return 0
+  CARGO_TARGET_DIR=$TARGET cargo build -q --manifest-path "$TOP/Cargo.toml" --example http-burst
+  BURST=$TARGET/debug/examples/http-burst
 }
+
+# CPU time that the server has taken so far, all its threads, in nanoseconds.
+server_cpu_ns() { awk '{ sum += $1 } END { printf "%.0f\n", sum }' "/proc/$SERVER"/task/*/schedstat; }
+
+# The server's anonymous memory, kB: what it took besides the files it maps.
+server_anon_kb() { awk '/^RssAnon:/ { print $2 }' "/proc/$SERVER/status"; }
+
+server_fd_count() { find "/proc/$SERVER/fd" -mindepth 1 | wc -l; }
+
+# small_inventory FILE [MIRROR-NAME...]: release e2e-1, repo os, mirrors without a country, which every client may get.
+small_inventory() {
+  local file=$1 mirror
+  shift
+  {
+    printf '[[distribution]]\nname = "e2e"\ntitle = "End to end"\n\n[[tree]]\nname = "e2e"\n\n'
+    printf '[[release]]\nname = "e2e-1"\narches = ["x86_64"]\n\n[[repo]]\nname = "os"\npath = "os/{arch}"\n'
+    for mirror in "$@"; do
+      printf '\n[[mirror]]\nname = "%s.example"\nbase.e2e.http = "http://%s.example/e2e/"\n' "$mirror" "$mirror"
+    done
+  } >"$file"
+}
+SMALL_QUERY='release=e2e-1&arch=x86_64&repo=os'
