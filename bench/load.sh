@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a request costs: mirrorlistd beside a server that does no work and nginx's constant answer, in one interleaved run.
+# What a request costs: mirrorlistd beside a server that does no work and nginx's constant answer, interleaved.
 #
 # usage: bench/load.sh [-r ROUNDS] [-d SECONDS] [-s "keep pipe close"]      (defaults: 5 rounds of 2 s, all three)
 #   keep    64 keep-alive connections         pipe    64 connections, 16 requests at a time
@@ -73,7 +73,7 @@ start nginx "${on_server_cpu[@]}" "$(command -v nginx || echo /usr/sbin/nginx)" 
 nginx_pid=$STARTED
 until_true 5 curl -sS "http://127.0.0.1:$nginx_port/" || fail "nginx does not start"
 listening() { sed -n 's/^listening on //p' "$W/$1.out"; }
-until_true 5 grep -q listening "$W/null.out" && until_true 5 grep -q listening "$W/null-close.out" || fail "no null server"
+for name in null null-close; do until_true 5 grep -q listening "$W/$name.out" || fail "$name does not start"; done
 
 # --- one measurement: requests, seconds and errors from wrk, CPU time from the kernel
 cat >"$W/clients.lua" <<'LUA'
@@ -111,7 +111,8 @@ cpu_ns() { awk '{ sum += $1 } END { printf "%.0f\n", sum }' "/proc/$1"/task/*/sc
 measure() { # ROUND SCENARIO NAME PID URL
   local before after figures
   before=$(cpu_ns "$4")
-  figures=$(taskset -c "$CLIENT_CPU" wrk -t 1 -c 64 -d "${seconds}s" -s "$W/clients.lua" "$5/" -- "$2" | sed -n 's/^figures //p')
+  figures=$(taskset -c "$CLIENT_CPU" wrk -t 1 -c 64 -d "${seconds}s" -s "$W/clients.lua" "$5/" -- "$2" |
+    sed -n 's/^figures //p')
   after=$(cpu_ns "$4")
   [ -n "$figures" ] || fail "wrk gave no figures for $3"
   echo "$1 $2 $3 $((after - before)) $figures" >>"$W/results"
@@ -132,11 +133,15 @@ for round in $(seq 0 "$rounds"); do
 done
 
 echo "# $(uname -sr), $(nproc) CPUs, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(date -u +%F)"
-echo "# body $(stat -c %s "$W/body") bytes, $rounds rounds of $seconds s; mirrorlistd logged $(wc -l <"$W/access.log") requests"
+echo "# body $(stat -c %s "$W/body") bytes, $rounds rounds of $seconds s;" \
+  "mirrorlistd logged $(wc -l <"$W/access.log") requests"
 awk -v scenarios="$scenarios" '
-  function median(values, count,  i, j, swap) {
-    for (i = 2; i <= count; i++)
-      for (j = i; j > 1 && values[j] < values[j - 1]; j--) { swap = values[j]; values[j] = values[j - 1]; values[j - 1] = swap }
+  function median(values, count,  i, j, kept) {
+    for (i = 2; i <= count; i++) {
+      kept = values[i]
+      for (j = i; j > 1 && kept < values[j - 1]; j--) values[j] = values[j - 1]
+      values[j] = kept
+    }
     return count % 2 ? values[(count + 1) / 2] : (values[count / 2] + values[count / 2 + 1]) / 2
   }
   function over(scenario, name, other,  round, values, count) {
@@ -149,8 +154,10 @@ awk -v scenarios="$scenarios" '
   END {
     printf "%-7s %-12s %9s %8s %8s %9s %7s\n", "", "", "us/req", "x null", "x nginx", "req/s", "errors"
     count = split(scenarios, order, " "); split("null nginx mirrorlistd", names, " ")
-    for (s = 1; s <= count; s++) for (n = 1; n <= 3; n++)
-      printf "%-7s %-12s %9.2f %8.2f %8.2f %9.0f %7d\n", order[s], names[n], over(order[s], names[n], ""),
-        over(order[s], names[n], "null"), over(order[s], names[n], "nginx"), sum[order[s], names[n]] / time[order[s], names[n]],
-        errors[order[s], names[n]]
+    for (s = 1; s <= count; s++) for (n = 1; n <= 3; n++) {
+      scenario = order[s]; name = names[n]
+      printf "%-7s %-12s %9.2f %8.2f %8.2f %9.0f %7d\n", scenario, name, over(scenario, name, ""),
+        over(scenario, name, "null"), over(scenario, name, "nginx"), sum[scenario, name] / time[scenario, name],
+        errors[scenario, name]
+    }
   }' "$W/results"

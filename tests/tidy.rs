@@ -155,7 +155,8 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in paths {
         if path.is_dir() {
             files_below(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "sh") {
+        } else if path.extension().is_some_and(|extension| ["rs", "sh", "bash"].iter().any(|known| extension == *known))
+        {
             found.push(path);
         }
     }

@@ -80,7 +80,8 @@ for client in "${CLIENTS[@]}"; do
   read -r country ipv4 ipv6 <<<"$client"
   for pair in "$V4 $ipv4" "$V6 $ipv6"; do
     hosts=$(ask "${pair% *}" "${pair#* }")
-    leads_with "$country" "$hosts" || fail "a client at ${pair#* } is not given mirrors in $country first: $(cat "$W/answer")"
+    leads_with "$country" "$hosts" ||
+      fail "a client at ${pair#* } is not given mirrors in $country first: $(cat "$W/answer")"
     ok "a client at ${pair#* } gets mirrors in $country: $(head -n 1 <<<"$hosts"), …"
   done
 done

@@ -77,15 +77,16 @@ until_true 10 hosts_are a,b,c,d || fail "the mended file is not served: $(hosts)
 judge_load reload
 ok "$((RELOAD_SECONDS * HUPS_PER_SECOND)) HUPs under load: $(cut -d' ' -f1-7 "$W/reload-keep.out")"
 ok "a connection each: $(cut -d' ' -f1-7 "$W/reload-close.out")"
-ok "a broken file: the old state served, zz-e2e.toml:$broken_line in the log, $((failed_after - failed_before)) failures counted"
+ok "a broken file: old state served, zz-e2e.toml:$broken_line logged, $((failed_after - failed_before)) counted"
 ok "p99 of keep-alive requests: $(p99_us still-keep) us without, $(p99_us reload-keep) us with reloads (not judged)"
 
 settled() {
-  [ "$(server_fd_count)" -le "$fds" ] && [ "$(map_count)" -le $((maps + 4)) ] && [ "$(rss_kb)" -le $((rss * 12 / 10 + 2048)) ]
+  [ "$(server_fd_count)" -le "$fds" ] && [ "$(map_count)" -le $((maps + 4)) ] &&
+    [ "$(rss_kb)" -le $((rss * 12 / 10 + 2048)) ]
 }
-until_true 20 settled ||
-  fail "left behind: descriptors $fds then $(server_fd_count), maps $maps then $(map_count), RSS $rss kB then $(rss_kb) kB"
-ok "descriptors $fds then $(server_fd_count), maps $maps then $(map_count), RSS $rss kB then $(rss_kb) kB"
+held() { echo "descriptors $fds then $(server_fd_count), maps $maps then $(map_count), RSS $rss kB then $(rss_kb) kB"; }
+until_true 20 settled || fail "left behind: $(held)"
+ok "$(held)"
 
 stop "$SERVER"
 ok "PASS ${0##*/}"
