@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# HUP 20 times a second for 10 s under load: no request fails, no connection is closed, and nothing piles up. A broken
+# list file put in place meanwhile changes nothing but the log and a counter; mended, it is served.
+# Needs: wrk, curl.
+. "$(dirname "$0")/stage.bash"
+find_burst
+RELOAD_SECONDS=10 HUPS_PER_SECOND=20
+
+# The shipped inventory, so that a reload costs what it costs in life, with a file of our own to break.
+mkdir "$W/lists"
+cp -R "$TOP/lists/." "$W/lists/"
+OWN=$W/lists/zz-e2e.toml
+small_inventory "$OWN" a b c
+cat >"$W/config.toml" <<TOML
+listen = ["127.0.0.1:0"]
+workers = 2
+lists = "$W/lists"
+state = "$W/state"
+access_log = "$W/access.log"
+TOML
+start_server "$W/config.toml"
+URL="$V4/?$SMALL_QUERY"
+
+hosts() { curl -sS -m 5 "$URL" | sed 's|^[a-z]*://\([^./]*\).*|\1|' | sort | paste -sd,; }
+hosts_are() { [ "$(hosts)" = "$1" ]; }
+hup_for() { # SECONDS
+  local i
+  for ((i = 0; i < $1 * HUPS_PER_SECOND; i++)); do
+    kill -HUP "$SERVER"
+    sleep "0.0$((100 / HUPS_PER_SECOND))"
+  done
+}
+map_count() { wc -l <"/proc/$SERVER/maps"; }
+rss_kb() { awk '/^VmRSS:/ { print $2 }' "/proc/$SERVER/status"; }
+load() { # NAME SECONDS: starts keep-alive and closing clients, exact ones and wrk; their ids are in LOADS
+  LOADS=()
+  start "$1-keep" "$BURST" --seconds "$2" --connections 16 --pause-ms 1 "$URL"; LOADS+=("$STARTED")
+  start "$1-close" "$BURST" --seconds "$2" --connections 4 --close --pause-ms 1 "$URL"; LOADS+=("$STARTED")
+  start "$1-wrk-keep" wrk -t 1 -c 32 -d "$2s" "$URL"; LOADS+=("$STARTED")
+  start "$1-wrk-close" wrk -t 1 -c 8 -d "$2s" -H 'Connection: close' "$URL"; LOADS+=("$STARTED")
+}
+judge_load() { # NAME: waits for the clients and fails with the first that met an error
+  local pid name=$1
+  for pid in "${LOADS[@]}"; do
+    wait "$pid" || fail "a request failed: $(cat "$W/$name-keep.out" "$W/$name-close.out")"
+  done
+  ! grep -hE 'Socket errors|Non-2xx' "$W/$name-wrk-keep.out" "$W/$name-wrk-close.out" || fail "wrk met errors"
+}
+p99_us() { sed -n 's/.* p99_us=\([0-9]*\).*/\1/p' "$W/$1.out"; }
+
+hosts_are a,b,c || fail "the first answer is $(hosts)"
+# The base is taken after a round of the same kind: buffers that are kept for good are then there.
+load still 2
+judge_load still
+load warm 2
+hup_for 1
+judge_load warm
+sleep 2
+fds=$(server_fd_count) maps=$(map_count) rss=$(rss_kb)
+
+load reload $((RELOAD_SECONDS + 1))
+hup_for 3
+failed_before=$(metric 'reload.*(fail|refus|reject|error)')
+# A header without its second bracket, on the last line.
+{ cat "$OWN"; echo '[[mirror]'; } >"$W/broken"
+broken_line=$(wc -l <"$W/broken")
+mv "$W/broken" "$OWN"
+hup_for 3
+hosts_are a,b,c || fail "with a broken file the answer is $(hosts)"
+grep -qE "zz-e2e\.toml:$broken_line\b" "$W/server.log" "$W/server.out" || fail "no zz-e2e.toml:$broken_line in the log"
+failed_after=$(metric 'reload.*(fail|refus|reject|error)')
+[ "$failed_after" -gt "$failed_before" ] || fail "no counter of failed reloads moved ($failed_before, $failed_after)"
+small_inventory "$W/mended" a b c d
+mv "$W/mended" "$OWN"
+hup_for 4
+until_true 10 hosts_are a,b,c,d || fail "the mended file is not served: $(hosts)"
+judge_load reload
+ok "$((RELOAD_SECONDS * HUPS_PER_SECOND)) HUPs under load: $(cut -d' ' -f1-7 "$W/reload-keep.out")"
+ok "a connection each: $(cut -d' ' -f1-7 "$W/reload-close.out")"
+ok "a broken file: old state served, zz-e2e.toml:$broken_line logged, $((failed_after - failed_before)) counted"
+ok "p99 of keep-alive requests: $(p99_us still-keep) us without, $(p99_us reload-keep) us with reloads (not judged)"
+
+settled() {
+  [ "$(server_fd_count)" -le "$fds" ] && [ "$(map_count)" -le $((maps + 4)) ] &&
+    [ "$(rss_kb)" -le $((rss * 12 / 10 + 2048)) ]
+}
+held() { echo "descriptors $fds then $(server_fd_count), maps $maps then $(map_count), RSS $rss kB then $(rss_kb) kB"; }
+until_true 20 settled || fail "left behind: $(held)"
+ok "$(held)"
+
+stop "$SERVER"
+ok "PASS ${0##*/}"
