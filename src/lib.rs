@@ -5,3 +5,5 @@ pub mod http;
 pub mod inventory;
 pub mod net;
 pub mod place;
+pub mod reactor;
+pub mod sys;
