@@ -37,8 +37,11 @@ pub enum Phase {
     Head,
     /// The rest of a request body.
     Body,
-    /// Nothing: the last answer was given. Whatever still comes is to be thrown away.
+    /// Nothing: the last answer was given, and the client asked for that.
     Closing,
+    /// Nothing: the last answer was given, and the client may not know yet. Whatever it still sends is to be thrown away
+    /// for a while, so that the kernel does not reset the connection before the answer was read (RFC 9112, 9.6).
+    Lingering,
 }
 
 /// What one `receive` came to.
@@ -48,6 +51,8 @@ pub struct Received {
     pub consumed_bytes: usize,
     /// How many requests were answered or refused: the wait that follows is a new one when there were any.
     pub answer_count: usize,
+    /// Whether it stopped because of the output: the rest may hold whole requests.
+    pub has_paused: bool,
 }
 
 /// The state of one connection. It holds no buffer, unless a request has a body that has not come yet.
@@ -66,6 +71,7 @@ enum State {
     },
     Body(Box<Upload>),
     Closing,
+    Lingering,
 }
 
 /// A request that is answered when its body has come.
@@ -101,6 +107,7 @@ impl Conn {
             State::Head { .. } => Phase::Head,
             State::Body(_) => Phase::Body,
             State::Closing => Phase::Closing,
+            State::Lingering => Phase::Lingering,
         }
     }
 
@@ -111,13 +118,17 @@ impl Conn {
         let mut received = Received::default();
         loop {
             let rest = &bytes[received.consumed_bytes..];
-            if rest.is_empty() || out.len() >= OUTPUT_BYTES_PAUSE {
+            if rest.is_empty() {
+                return received;
+            }
+            if out.len() >= OUTPUT_BYTES_PAUSE {
+                received.has_paused = true;
                 return received;
             }
             let consumed_bytes = match &mut self.state {
                 State::Head { .. } => self.receive_head(rest, out, answers, &mut received.answer_count),
                 State::Body(_) => self.receive_body(rest, out, answers, &mut received.answer_count),
-                State::Closing => rest.len(),
+                State::Closing | State::Lingering => rest.len(),
             };
             if consumed_bytes == 0 {
                 return received;
@@ -129,10 +140,10 @@ impl Conn {
     /// The time limit of the phase has passed. A request that was begun is refused; an idle connection just closes.
     /// `bytes` are those not consumed before.
     pub fn timed_out(&mut self, bytes: &[u8], out: &mut Vec<u8>, answers: &mut impl Answer) {
-        match std::mem::replace(&mut self.state, State::Closing) {
+        match std::mem::replace(&mut self.state, State::Lingering) {
             State::Head { searched_bytes: 1.., .. } => answers.refused(Refusal::HeadTimedOut, first_line(bytes), out),
             State::Body(upload) => answers.refused(Refusal::BodyTimedOut, first_line(&upload.head), out),
-            State::Head { .. } | State::Closing => {}
+            State::Head { .. } | State::Closing | State::Lingering => {}
         }
     }
 
@@ -234,12 +245,17 @@ impl Conn {
 
     fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>, answers: &mut impl Answer) {
         let after = answers.answer(request, out);
-        self.state = if after == After::Next && request.is_persistent() { State::NEW } else { State::Closing };
+        self.state = match after {
+            After::Next if request.is_persistent() => State::NEW,
+            // Whoever expected a word, or wants a tunnel, may be sending already.
+            After::Next | After::Close if request.asks_to_close() => State::Closing,
+            After::Next | After::Close => State::Lingering,
+        };
     }
 
     fn refuse(&mut self, refusal: Refusal, head: &[u8], out: &mut Vec<u8>, answers: &mut impl Answer) {
         answers.refused(refusal, first_line(head), out);
-        self.state = State::Closing;
+        self.state = State::Lingering;
     }
 }
 

@@ -37,6 +37,7 @@ pub struct Request<'a> {
     version: Version,
     framing: Framing,
     is_persistent: bool,
+    asks_to_close: bool,
     expects_continue: bool,
     line: &'a [u8],
     raw_target: &'a [u8],
@@ -117,8 +118,15 @@ impl<'a> Request<'a> {
         self.expects_continue
     }
 
+    /// Whether closing right after the answer is what the client asked for.
+    pub(super) fn asks_to_close(&self) -> bool {
+        self.asks_to_close
+    }
+
+    /// The answer must be the last, although the client did not ask for that.
     pub(super) fn must_close(&mut self) {
         self.is_persistent = false;
+        self.asks_to_close = false;
     }
 }
 
@@ -232,9 +240,13 @@ fn parse_newer<'a>(window: &'a [u8], slots: &'a mut Option<[Header<'a>; FIELD_CO
 #[derive(Default)]
 struct Control<'a> {
     host: Option<&'a [u8]>,
+    has_second_host: bool,
     length: Option<&'a [u8]>,
+    has_second_length: bool,
     has_coding: bool,
     is_chunked_last: bool,
+    /// Something follows a chunked coding.
+    has_inner_chunked: bool,
     has_other_coding: bool,
     closes: bool,
     keeps_alive: bool,
@@ -243,15 +255,13 @@ struct Control<'a> {
 }
 
 impl<'a> Control<'a> {
-    fn collect(fields: &[Header<'a>]) -> Result<Control<'a>, Refusal> {
+    fn collect(fields: &[Header<'a>]) -> Control<'a> {
         let mut control = Control::default();
         for field in fields {
             // By length first: most fields are none of these.
             match field.name.len() {
                 4 if field.name.eq_ignore_ascii_case("host") => {
-                    if control.host.replace(field.value).is_some() {
-                        return Err(Refusal::HostRepeated);
-                    }
+                    control.has_second_host |= control.host.replace(field.value).is_some();
                 }
                 6 if field.name.eq_ignore_ascii_case("expect") => {
                     for expectation in members(field.value) {
@@ -267,17 +277,12 @@ impl<'a> Control<'a> {
                     }
                 }
                 14 if field.name.eq_ignore_ascii_case("content-length") => {
-                    if control.length.replace(field.value).is_some() {
-                        return Err(Refusal::LengthRepeated);
-                    }
+                    control.has_second_length |= control.length.replace(field.value).is_some();
                 }
                 17 if field.name.eq_ignore_ascii_case("transfer-encoding") => {
                     control.has_coding = true;
                     for coding in members(field.value) {
-                        // Chunked twice: the first is like a coding we do not know, and worse.
-                        if control.is_chunked_last {
-                            return Err(Refusal::CodingNotChunked);
-                        }
+                        control.has_inner_chunked |= control.is_chunked_last;
                         control.is_chunked_last = coding.eq_ignore_ascii_case(b"chunked");
                         control.has_other_coding |= !control.is_chunked_last;
                     }
@@ -285,7 +290,7 @@ impl<'a> Control<'a> {
                 _ => {}
             }
         }
-        Ok(control)
+        control
     }
 
     /// RFC 9112, sections 6.1 to 6.3, with every doubt refused rather than guessed at.
@@ -297,13 +302,16 @@ impl<'a> Control<'a> {
             if self.length.is_some() {
                 return Err(Refusal::LengthWithCoding);
             }
-            if !self.is_chunked_last {
+            if !self.is_chunked_last || self.has_inner_chunked {
                 return Err(Refusal::CodingNotChunked);
             }
             if self.has_other_coding {
                 return Err(Refusal::CodingUnknown);
             }
             return Ok(Framing::Chunked);
+        }
+        if self.has_second_length {
+            return Err(Refusal::LengthRepeated);
         }
         let Some(digits) = self.length else { return Ok(Framing::None) };
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -339,11 +347,12 @@ fn validate<'a>(
     if !raw_target.iter().fold(true, |good, &byte| good & target::is_target_byte(byte)) {
         return Err(Refusal::TargetInvalid);
     }
-    let control = Control::collect(fields)?;
+    let control = Control::collect(fields);
     let framing = control.framing(version)?;
     let method = Method::from_token(method);
     let target = Target::parse(method, raw_target).ok_or(Refusal::TargetInvalid)?;
     match control.host {
+        _ if control.has_second_host => return Err(Refusal::HostRepeated),
         Some(host) if !target::is_authority(host) => return Err(Refusal::HostInvalid),
         None if version == Version::Http11 => return Err(Refusal::HostMissing),
         _ => {}
@@ -354,16 +363,15 @@ fn validate<'a>(
         return Err(Refusal::ExpectationUnknown);
     }
     let method = method.ok_or(Refusal::MethodUnknown)?;
-    let is_persistent = match version {
-        Version::Http10 => control.keeps_alive && !control.closes,
-        // After CONNECT the client would send what is not HTTP.
-        Version::Http11 => !control.closes && method != Method::Connect,
-    };
+    let asks_to_close = control.closes || (version == Version::Http10 && !control.keeps_alive);
+    // After CONNECT the client would send what is not HTTP.
+    let is_persistent = !asks_to_close && method != Method::Connect;
     Ok(Request {
         method,
         version,
         framing,
         is_persistent,
+        asks_to_close,
         expects_continue: heeds_expectations && control.expects_continue,
         line,
         raw_target,

@@ -1,9 +1,12 @@
 //! The operating system: the only folder with `unsafe`, one block per call, each with its proof.
 //!
-//! - `map`   a file as bytes in memory
+//! - `map`      bytes in memory that never change: a mapped file, or pages of our own
+//! - `socket`   sockets that listen
 
 #![allow(unsafe_code)]
 
 mod map;
+mod socket;
 
 pub use map::Map;
+pub use socket::{LISTEN_BACKLOG, ListenError, listen};

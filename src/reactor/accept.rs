@@ -1,0 +1,121 @@
+//! Accepting connections: how many at a time, what to do when there are too many, and what when it fails.
+
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpListener;
+
+use super::event_loop::Reactor;
+use super::limits::Limit;
+use super::reason::{AcceptError, CloseReason};
+use super::service::Service;
+
+/// Most connections accepted of one listener per turn, so that those there are not kept waiting.
+const ACCEPT_COUNT_MAX: usize = 64;
+
+/// Most connections accepted of one listener once the loop is stopping: what may have waited (the listen backlog), and no
+/// more, however many keep coming.
+const ACCEPT_STOPPING_COUNT_MAX: usize = 4096;
+
+/// Idle connections closed at once when descriptors or memory are short.
+const SHED_COUNT: usize = 8;
+
+/// When to try again after an error that no event will follow.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// A listener and what it owes us.
+#[derive(Debug)]
+pub(super) struct Listener {
+    /// Closed once nothing waits any more and the loop is stopping.
+    socket: Option<TcpListener>,
+    /// Connections may be waiting: the kernel tells that only once.
+    pub is_ready: bool,
+    /// After an error: not before that time.
+    pub retry_at: Option<Instant>,
+    /// Accepted since the loop is stopping.
+    stopping_count: usize,
+}
+
+impl Listener {
+    pub fn new(socket: TcpListener) -> Listener {
+        Listener { socket: Some(socket), is_ready: true, retry_at: None, stopping_count: 0 }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.socket.is_none()
+    }
+
+    fn close(&mut self) {
+        *self = Listener { socket: None, is_ready: false, retry_at: None, stopping_count: 0 };
+    }
+}
+
+impl<S: Service> Reactor<S> {
+    /// Accepts what waits, within bounds.
+    pub(super) fn accept(&mut self, service: &mut S, now: Instant) {
+        for index in 0..self.listeners.len() {
+            let listener = &mut self.listeners[index];
+            if listener.retry_at.is_some_and(|moment| now >= moment) {
+                listener.retry_at = None;
+                listener.is_ready = true;
+            }
+            if listener.is_ready {
+                self.accept_from(index, service, now);
+            }
+        }
+    }
+
+    fn accept_from(&mut self, index: usize, service: &mut S, now: Instant) {
+        let is_stopping = self.is_stopping();
+        for _ in 0..ACCEPT_COUNT_MAX {
+            let listener = &mut self.listeners[index];
+            let Some(socket) = &listener.socket else { return };
+            match socket.accept() {
+                Ok((stream, peer)) => {
+                    if is_stopping {
+                        listener.stopping_count += 1;
+                        if listener.stopping_count >= ACCEPT_STOPPING_COUNT_MAX {
+                            listener.close();
+                        }
+                    }
+                    if self.table.len() >= self.limits.connections_max && self.shed(1, service) == 0 {
+                        self.counters.refused += 1;
+                        continue;
+                    }
+                    self.counters.accepted += 1;
+                    let session = service.open(peer, index, now);
+                    self.open(stream, session, service, now);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    listener.is_ready = false;
+                    if is_stopping {
+                        listener.close();
+                    }
+                    return;
+                }
+                Err(error) => {
+                    let error = AcceptError::of(&error);
+                    self.counters.accept_errors[error as usize] += 1;
+                    if error.is_transient() {
+                        continue;
+                    }
+                    // Room was made: the next turn finds it. Otherwise later, since no event will tell.
+                    let has_room = error.is_exhaustion() && self.shed(SHED_COUNT, service) > 0;
+                    let listener = &mut self.listeners[index];
+                    listener.is_ready = has_room;
+                    listener.retry_at = (!has_room).then(|| now + RETRY);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Closes connections that are idle, the longest idle first. Returns how many.
+    fn shed(&mut self, count_max: usize, service: &mut S) -> usize {
+        for count in 0..count_max {
+            let Some((key, _)) = self.table.first(Limit::Idle) else { return count };
+            self.close(key, CloseReason::Shed, service);
+        }
+        count_max
+    }
+}
