@@ -1,8 +1,7 @@
 //! Tables from address to place: against a naive reference, against damage, and out of real and of broken databases.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -293,6 +292,105 @@ fn what_is_no_database_is_refused() {
     assert!(matches!(mmdb::compile(&[], &|_, _| None), Err(mmdb::CompileError::NoFile)));
 }
 
+/// A database of our own with two records of 24 bits in each node: `nodes`, then the data section.
+fn database(ip_version: u16, nodes: &[[u32; 2]], data: &[u8]) -> Vec<u8> {
+    let text = |text: &str| [&[0x40 | text.len() as u8], text.as_bytes()].concat();
+    let tree = nodes.iter().flatten().flat_map(|record| record.to_be_bytes()[1..].to_vec());
+    let mut out: Vec<u8> = tree.chain([0; 16]).chain(data.iter().copied()).collect();
+    out.extend(b"\xab\xcd\xefMaxMind.com\xe9");
+    let node_count = (nodes.len() as u32).to_be_bytes();
+    for (key, value) in [
+        ("binary_format_major_version", vec![0xa1, 2]),
+        ("binary_format_minor_version", vec![0xa0]),
+        ("build_epoch", vec![0x01, 0x02, 1]),
+        ("database_type", text("Own-Test")),
+        ("description", [&[0xe1][..], &text("en"), &text("made\nby hand")].concat()),
+        ("ip_version", vec![0xa1, ip_version as u8]),
+        ("languages", vec![0x00, 0x04]),
+        ("node_count", [&[0xc4][..], &node_count].concat()),
+        ("record_size", vec![0xa1, 24]),
+    ] {
+        out.extend(text(key));
+        out.extend(value);
+    }
+    out
+}
+
+/// A flat record: a map of texts.
+fn flat(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = vec![0xe0 | fields.len() as u8];
+    for text in fields.iter().flat_map(|&(key, value)| [key, value]) {
+        out.push(0x40 | text.len() as u8);
+        out.extend(text.as_bytes());
+    }
+    out
+}
+
+#[test]
+fn flat_schemas_in_two_files_become_one_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["four.mmdb", "six.mmdb"].map(|name| folder.path().join(name));
+    // 0.0.0.0/1 to the first record, 128.0.0.0/1 to the second one.
+    let california = flat(&[("country", "US"), ("region", "California")]);
+    let second = 1 + 16 + california.len() as u32;
+    let data = [california, flat(&[("country_code", "na"), ("continent", "AF")])].concat();
+    fs::write(&paths[0], database(4, &[[1 + 16, second]], &data)).unwrap();
+    // ::/3 to nothing, 2000::/3 to the only record.
+    let data = flat(&[("country", "Canada"), ("country_code", "CA"), ("region_code", "QC")]);
+    fs::write(&paths[1], database(6, &[[1, 3], [2, 3], [3, 3 + 16]], &data)).unwrap();
+    let resolve = |country: Code, name: &str| (name == "California").then(|| country.with_subdivision("CA")).flatten();
+    let bytes = mmdb::compile(&paths, &resolve).unwrap();
+    let table = opened(&bytes);
+    for (address, expected) in [
+        ("0.0.0.0", "US-CA"),
+        ("127.255.255.255", "US-CA"),
+        ("128.0.0.0", "NA"),
+        ("255.255.255.255", "NA"),
+        ("2000::", "CA-QC"),
+        ("3fff:ffff::", "CA-QC"),
+        ("4000::", "-"),
+        ("1fff::", "-"),
+    ] {
+        assert_eq!(place_text(&table, address), expected, "{address}");
+    }
+    let built = "Own-Test, built Thu, 01 Jan 1970 00:00:01 GMT";
+    assert_eq!(table.source(), format!("{built}; {built}"));
+    assert_eq!(table.attribution(), "made by hand");
+    let message = mmdb::compile(&[paths[0].clone(), paths[0].clone()], &resolve).unwrap_err().to_string();
+    assert!(message.contains("both hold ipv4"), "{message}");
+}
+
+#[test]
+fn a_tree_above_ipv4_places_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.mmdb");
+    fs::write(&path, database(6, &[[1 + 16, 1]], &flat(&[("country", "DE")]))).unwrap();
+    let bytes = compiled(&path).unwrap();
+    let table = opened(&bytes);
+    assert_eq!(place_text(&table, "255.255.255.255"), "DE");
+    assert_eq!(place_text(&table, "7fff::"), "DE");
+    assert_eq!(place_text(&table, "8000::"), "-");
+}
+
+#[test]
+fn trees_that_lead_in_circles_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.mmdb");
+    let data = flat(&[("country", "DE")]);
+    // Every node leads to the next one on both sides: 2^32 networks in 32 nodes.
+    let chain: Vec<[u32; 2]> = (1..=32).map(|next| if next < 32 { [next, next] } else { [32, 32 + 16] }).collect();
+    for nodes in [vec![[0, 0]], vec![[0, 1 + 16]], chain] {
+        for ip_version in [4, 6] {
+            fs::write(&path, database(ip_version, &nodes, &data)).unwrap();
+            match compiled(&path) {
+                Ok(bytes) => drop(opened(&bytes)),
+                Err(error @ mmdb::CompileError::Endless { .. }) => assert!(error.to_string().contains("own.mmdb: its")),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
 /// Compiles one database, with the time that takes bounded.
 fn compiled(path: &Path) -> Result<Vec<u8>, mmdb::CompileError> {
     let begin = Instant::now();
@@ -323,21 +421,210 @@ fn databases(folder: &Path) -> Vec<PathBuf> {
 fn every_test_database_opens_or_is_refused_clearly() {
     let Some(folder) = shared("geoip/maxmind") else { return };
     for path in databases(&folder) {
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let outcome = match compiled(&path) {
-            Ok(bytes) => format!("{} places", opened(&bytes).places().count()),
-            Err(error) => error.to_string(),
-        };
-        println!("{name}: {outcome}");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let has_countries = ["City", "Country", "Enterprise"].iter().any(|kind| name.contains(kind));
+        let is_broken = name.contains("Broken") || name.contains("Invalid");
+        match compiled(&path) {
+            Ok(bytes) => {
+                assert!(has_countries && !is_broken, "{name} became a table");
+                opened(&bytes);
+            }
+            Err(error) => {
+                assert!(!has_countries || is_broken, "{error}");
+                let message = error.to_string();
+                let clear = message.contains(": is damaged or no MaxMind database: ")
+                    || message.contains(": holds no country (it is a `");
+                assert!(clear && message.starts_with(path.to_str().unwrap()), "{message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_kind_of_damage_has_its_message() {
+    let Some(folder) = shared("geoip/maxmind") else { return };
+    for (name, expected) in [
+        ("test-data/GeoIP2-City-Test-Broken-Double-Format.mmdb", "is damaged"),
+        ("test-data/GeoIP2-City-Test-Invalid-Node-Count.mmdb", "is damaged"),
+        ("test-data/MaxMind-DB-test-broken-pointers-24.mmdb", "is damaged"),
+        ("test-data/GeoLite2-ASN-Test.mmdb", "holds no country (it is a `GeoLite2-ASN` database)"),
+        ("test-data/GeoIP2-ISP-Test.mmdb", "holds no country"),
+        ("test-data/GeoIP2-Domain-Test.mmdb", "holds no country"),
+        ("test-data/MaxMind-DB-no-ipv4-search-tree.mmdb", "holds no country"),
+        ("bad-data/libmaxminddb/libmaxminddb-deep-nesting.mmdb", "is damaged"),
+        ("bad-data/libmaxminddb/libmaxminddb-oversized-array.mmdb", "is damaged"),
+        ("bad-data/libmaxminddb/libmaxminddb-metadata-marker-only.mmdb", "is damaged"),
+        ("bad-data/maxminddb-golang/cyclic-data-structure.mmdb", "is damaged"),
+        ("bad-data/maxminddb-golang/invalid-string-length.mmdb", "is damaged"),
+        ("bad-data/maxminddb-python/bad-unicode-in-map-key.mmdb", "is damaged"),
+    ] {
+        let message = compiled(&folder.join(name)).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_city_database_gives_subdivisions_of_two_countries() {
+    let Some(folder) = shared("geoip/maxmind/test-data") else { return };
+    for (name, address, expected) in [
+        ("GeoIP2-City-Test", "216.160.83.57", "US-WA"),
+        ("GeoIP2-City-Test", "216.160.83.55", "-"),
+        ("GeoIP2-City-Test", "214.78.123.4", "US-CA"),
+        ("GeoIP2-City-Test", "2.125.160.217", "GB"),
+        ("GeoIP2-City-Test", "149.101.100.1", "US"),
+        ("GeoIP2-City-Test", "2001:480:10:ffff::1", "US-CA"),
+        ("GeoIP2-City-Test", "2001:218:85a3::8a2e:370:7334", "JP"),
+        ("GeoIP2-City-Test", "2002:d8a0:5339::1", "-"),
+        ("GeoIP2-City-Test", "10.0.0.1", "-"),
+        ("GeoIP2-Country-Test", "216.160.83.57", "US"),
+        ("GeoLite2-Country-Test", "2a02:ff40::", "IM"),
+        ("GeoLite2-Country-Test", "::ffff:216.160.83.57", "US"),
+        ("GeoLite2-City-Test", "216.160.83.57", "US-WA"),
+        ("GeoIP2-Enterprise-Test", "74.209.24.0", "US-NY"),
+    ] {
+        let bytes = compiled(&folder.join(name).with_extension("mmdb")).unwrap();
+        assert_eq!(place_text(&opened(&bytes), address), expected, "{name} {address}");
+    }
+    let path = folder.join("GeoLite2-City-Test.mmdb");
+    let bytes = mmdb::compile_with(std::slice::from_ref(&path), &|_| true, &|_, _| None).unwrap();
+    assert_eq!(place_text(&opened(&bytes), "2.125.160.217"), "GB-ENG");
+    let table = compiled(&path).unwrap();
+    let table = opened(&table);
+    assert!(table.source().starts_with("GeoLite2-City, built "), "{}", table.source());
+    assert!(table.attribution().contains("https://www.maxmind.com"), "{}", table.attribution());
+}
+
+#[test]
+fn tables_agree_with_what_the_databases_were_made_from() {
+    let Some(folder) = shared("geoip/maxmind") else { return };
+    for name in [
+        "GeoIP2-City-Test",
+        "GeoIP2-Country-Test",
+        "GeoLite2-City-Test",
+        "GeoLite2-Country-Test",
+        "GeoIP2-Enterprise-Test",
+        "GeoIP2-Precision-Enterprise-Test",
+    ] {
+        let bytes = compiled(&folder.join("test-data").join(name).with_extension("mmdb")).unwrap();
+        let table = opened(&bytes);
+        let json = fs::read_to_string(folder.join("source-data").join(name).with_extension("json")).unwrap();
+        let networks: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(&json).unwrap();
+        let mut compared = 0;
+        for (network, record) in networks.iter().flatten() {
+            let (address, length) = network.split_once('/').unwrap();
+            // The table sees the first address of a /64 only.
+            if length.parse::<u8>().unwrap() > 64 && !address.contains('.') {
+                continue;
+            }
+            // IPv4 is written as ::192.0.2.0 there.
+            let address = address.strip_prefix("::").filter(|rest| rest.contains('.')).unwrap_or(address);
+            let iso = |field: &str| record[field]["iso_code"].as_str();
+            let country = iso("country").or_else(|| iso("registered_country"));
+            let found = place(&table, ip(address)).map(|code| code.country().to_string());
+            assert_eq!(found.as_deref(), country, "{name} {network}");
+            compared += 1;
+        }
+        assert!(compared > 10, "{name}: {compared}");
+    }
+}
+
+#[test]
+fn two_databases_may_not_hold_the_same_family() {
+    let Some(folder) = shared("geoip/maxmind/test-data") else { return };
+    let files = ["GeoIP2-City-Test.mmdb", "GeoIP2-Country-Test.mmdb"].map(|name| folder.join(name));
+    let message = mmdb::compile(&files, &|_, _| None).unwrap_err().to_string();
+    assert!(message.ends_with("GeoIP2-Country-Test.mmdb both hold ipv4; leave one out"), "{message}");
+}
+
+#[test]
+fn every_cut_of_a_database_is_refused_in_time() {
+    let Some(folder) = shared("geoip/maxmind/test-data") else { return };
+    let whole = fs::read(folder.join("GeoLite2-Country-Test.mmdb")).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("cut.mmdb");
+    for length in (0..whole.len()).step_by(997) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let message = compiled(&path).unwrap_err().to_string();
+        assert!(message.contains("cut.mmdb: is damaged"), "{message}");
+    }
+}
+
+#[test]
+fn a_changed_database_is_harmless() {
+    let Some(folder) = shared("geoip/maxmind/test-data") else { return };
+    let whole = fs::read(folder.join("GeoLite2-Country-Test.mmdb")).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("changed.mmdb");
+    let mut state = 1_u64;
+    for _ in 0..200 {
+        let mut changed = whole.clone();
+        for _ in 0..8 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let position = (state >> 20) as usize % changed.len();
+            changed[position] = (state >> 56) as u8;
+        }
+        fs::write(&path, &changed).unwrap();
+        if let Ok(bytes) = compiled(&path) {
+            opened(&bytes);
+        }
     }
 }
 
 #[test]
 fn the_shipped_table_is_whole() {
     let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/lists/geoip/country.table")).unwrap();
-    assert!(bytes.len() < 4 << 20, "{} bytes", bytes.len());
+    assert!(bytes.len() < 5_000_000, "{} bytes", bytes.len());
     let table = opened(&bytes);
     assert!(table.attribution().contains("CC BY-SA 4.0"), "{}", table.attribution());
     assert!(table.source().contains("IPFire"), "{}", table.source());
     assert!(table.places().count() > 200);
+    for (address, expected) in [
+        ("193.0.0.1", "NL"),
+        ("202.12.29.1", "AU"),
+        ("192.168.0.1", "-"),
+        ("127.0.0.1", "-"),
+        ("2001:db8::1", "-"),
+        ("fe80::1", "-"),
+    ] {
+        assert_eq!(place_text(&table, address), expected, "{address}");
+    }
+}
+
+/// Registries say to whom a network was given, the shipped table where it is used: mostly the same. On the data of 2026
+/// they agree about 97 % of the IPv4 addresses and about 94 % of the IPv6 prefixes.
+#[test]
+fn the_shipped_table_mostly_agrees_with_the_registries() {
+    let Some(folder) = shared("geoip/country-cidr/country") else { return };
+    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/lists/geoip/country.table")).unwrap();
+    let table = opened(&bytes);
+    for (file, agreeing_percent_min) in [("ipv4-aggregated.txt", 95), ("ipv6-aggregated.txt", 93)] {
+        let (mut agreeing, mut all) = (0_u64, 0_u64);
+        for entry in fs::read_dir(&folder).unwrap() {
+            let country = entry.unwrap().path();
+            let expected = code(country.file_name().unwrap().to_str().unwrap());
+            let Ok(text) = fs::read_to_string(country.join(file)) else { continue };
+            for prefix in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                for address in samples(prefix) {
+                    all += 1;
+                    agreeing += u64::from(place(&table, address) == Some(expected));
+                }
+            }
+        }
+        println!("{file}: {agreeing} of {all} addresses agree");
+        assert!(all > 10_000 && agreeing * 100 >= all * agreeing_percent_min, "{file}: {agreeing} of {all}");
+    }
+}
+
+/// Of an IPv4 prefix every 4093rd address there is; of an IPv6 prefix, whose sizes tell nothing, its first address.
+fn samples(prefix: &str) -> Vec<IpAddr> {
+    let (address, length) = prefix.split_once('/').unwrap();
+    match ip(address) {
+        IpAddr::V4(first) => {
+            let (first, stride) = (u64::from(first.to_bits()), 4093);
+            let end = first + (1 << (32 - length.parse::<u32>().unwrap()));
+            let multiples = (first.div_ceil(stride) * stride..end).step_by(stride as usize);
+            multiples.map(|bits| IpAddr::V4((bits as u32).into())).collect()
+        }
+        address => vec![address],
+    }
 }

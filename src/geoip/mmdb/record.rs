@@ -236,7 +236,7 @@ mod tests {
             r#"{"country": "Germany"}"#,
             r#"{"country": {"iso_code": 49}, "country_code": "ZZ"}"#,
             r#"{"country": {"iso_code": {"iso_code": "DE"}}}"#,
-            r#"{"country": [[{"iso_code": "DE"}]], "country_code": ["DE"]}"#,
+            r#"{"country": ["DE"], "country_code": [["DE"]]}"#,
             r#"{"autonomous_system_number": 1, "flag": true, "x": 1.5, "y": -1}"#,
             r#"["DE"]"#,
             r#""DE""#,
