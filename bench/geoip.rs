@@ -68,21 +68,23 @@ fn city_size(dice: &mut Dice) -> (Vec<u8>, Vec<u64>) {
         .map(|text| text.parse().expect("two letters"))
         .collect();
     let mut builder = Builder::new();
-    let mut allocated = Vec::new();
-    for _ in 0..RANGE_COUNT {
-        // Half of IPv4 is cut finely: an address in 8 of the upper half of each /8.
-        let address = dice.roll() as u32 & if dice.roll() & 1 == 0 { 0xffff_ff00 } else { 0x3f3f_fff0 };
-        let place = Some(places[dice.roll() as usize % places.len()]);
-        builder.add_prefix(IpAddr::V4(address.into()), 22 + (dice.roll() % 8) as u8, place).expect("prefix");
-        // Registries give out a few /12 and /16 networks; most of the ranges lie in them.
-        let upper = (0x2a00 + dice.roll() % 24) << 48 | (dice.roll() & 0x0000_ffff_ff00_0000);
-        let address = Ipv6Addr::from_bits(u128::from(upper) << 64);
-        builder.add_prefix(IpAddr::V6(address), 29 + (dice.roll() % 20) as u8, place).expect("prefix");
-        allocated.push(upper);
+    let mut starts_ipv4: Vec<u32> = (0..RANGE_COUNT).map(|_| dice.roll() as u32 & 0xdfff_fff8).collect();
+    // Registries give out a few large networks; IPv6 ranges lie in them, a /48 or larger.
+    let mut starts_ipv6: Vec<u64> =
+        (0..RANGE_COUNT).map(|_| (0x2a00 + dice.roll() % 24) << 48 | (dice.roll() & 0x0000_ffff_ffff_0000)).collect();
+    starts_ipv4.sort_unstable();
+    starts_ipv6.sort_unstable();
+    let mut place = || Some(places[dice.roll() as usize % places.len()]);
+    for pair in starts_ipv4.windows(2).filter(|pair| pair[0] < pair[1]) {
+        builder.add_range(IpAddr::V4(pair[0].into()), IpAddr::V4((pair[1] - 1).into()), place()).expect("range");
+    }
+    for pair in starts_ipv6.windows(2).filter(|pair| pair[0] < pair[1]) {
+        let [first, end] = [pair[0], pair[1]].map(|upper| u128::from(upper) << 64);
+        builder.add_range(IpAddr::V6(first.into()), IpAddr::V6((end - 1).into()), place()).expect("range");
     }
     let bytes = builder.finish("made up", "").expect("finish");
     println!("city-size table: {} bytes", bytes.len());
-    (bytes, allocated)
+    (bytes, starts_ipv6)
 }
 
 /// Upper halves of registry allocations, as seeds for addresses that are in use.

@@ -11,10 +11,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::IntoBytes;
 
 use super::format::{
-    CHECKED_FROM, Header, IPV4_SLOTS, IPV6_SLOTS, MAGIC, TEXT_BYTES_MAX, VERSION, ipv4_slot, ipv6_slot,
+    CHECKED_FROM, Header, IPV4_SLOTS, IPV6_BLOCKS, MAGIC, TEXT_BYTES_MAX, VERSION, ipv4_slot, ipv6_block,
+    ipv6_slot_in_block, is_ipv6_block_wide,
 };
 use crate::net::Family;
 use crate::place::Code;
+
+/// Starts in one slot of IPv6, on average: two lines of memory.
+const IPV6_SLOT_STARTS: usize = 16;
 
 /// Collects ranges, then writes them as a table.
 ///
@@ -161,6 +165,8 @@ impl Builder {
         }
         let count =
             |starts: &[Start]| u32::try_from(starts.len()).map_err(|_| BuildError::Ranges { got: starts.len() });
+        let fan = fan(&ipv6);
+        let ipv6_slot_count = fan[IPV6_BLOCKS];
         let header = Header {
             magic: MAGIC,
             checksum: 0.into(),
@@ -169,6 +175,7 @@ impl Builder {
             place_count: (indexes.len() as u32).into(),
             ipv4_count: count(&ipv4)?.into(),
             ipv6_count: count(&ipv6)?.into(),
+            ipv6_slot_count: ipv6_slot_count.into(),
             source_bytes: (source.len() as u32).into(),
             attribution_bytes: (attribution.len() as u32).into(),
         };
@@ -179,7 +186,11 @@ impl Builder {
         write_top(&mut out, &ipv4, IPV4_SLOTS, |first| ipv4_slot(first as u32));
         out.extend(ipv4.iter().flat_map(|start| (start.first as u16).to_le_bytes()));
         write_places(&mut out, &ipv4, &header, &indexes);
-        write_top(&mut out, &ipv6, IPV6_SLOTS, ipv6_slot);
+        out.extend(fan.iter().flat_map(|slot| slot.to_le_bytes()));
+        write_top(&mut out, &ipv6, ipv6_slot_count as usize, |upper| {
+            let block = ipv6_block(upper);
+            fan[block] as usize + ipv6_slot_in_block(upper, fan[block + 1] - fan[block])
+        });
         out.extend(ipv6.iter().flat_map(|start| start.first.to_le_bytes()));
         write_places(&mut out, &ipv6, &header, &indexes);
         out.extend(source.as_bytes());
@@ -237,6 +248,24 @@ fn number_places<'a>(starts: impl Iterator<Item = &'a Start>) -> BTreeMap<Code, 
         *index = position;
     }
     indexes
+}
+
+/// The number of the first slot of each block of IPv6, and of slots in all: enough that a slot of a block has about
+/// `IPV6_SLOT_STARTS` starts.
+fn fan(starts: &[Start]) -> Vec<u32> {
+    let mut slot_counts = vec![1; IPV6_BLOCKS];
+    for run in starts.chunk_by(|a, b| ipv6_block(a.first) == ipv6_block(b.first)) {
+        let block = ipv6_block(run[0].first);
+        if !is_ipv6_block_wide(block) {
+            slot_counts[block] = 1 + (run.len() / IPV6_SLOT_STARTS) as u32;
+        }
+    }
+    let mut fan = vec![0];
+    fan.extend(slot_counts.iter().scan(0, |end, slot_count| {
+        *end += slot_count;
+        Some(*end)
+    }));
+    fan
 }
 
 /// Writes how many starts lie before each slot, and after the last slot how many there are.

@@ -4,7 +4,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::format::{CHECKED_FROM, IPV4_SLOTS, IPV6_SLOTS, Section, ipv6_slot};
+use super::format::{CHECKED_FROM, IPV4_SLOTS, IPV6_BLOCKS, Section, is_ipv6_block_wide};
 use super::table::Table;
 use crate::place::Code;
 
@@ -50,8 +50,10 @@ impl<B: AsRef<[u8]>> Table<B> {
         self.check_starts(Section::Ipv4Top, Section::Ipv4Starts, IPV4_SLOTS, |slot, start| {
             Some((slot as u64) << 16 | u64::from(u16::from_le_bytes(*start)))
         })?;
-        self.check_starts(Section::Ipv6Top, Section::Ipv6Starts, IPV6_SLOTS, |slot, start| {
-            Some(u64::from_le_bytes(*start)).filter(|&start| ipv6_slot(start) == slot)
+        self.check_fan()?;
+        let ipv6_slot_count = self.header.ipv6_slot_count.get() as usize;
+        self.check_starts(Section::Ipv6Top, Section::Ipv6Starts, ipv6_slot_count, |slot, start| {
+            Some(u64::from_le_bytes(*start)).filter(|&start| self.ipv6_slot(start) == Some(slot))
         })?;
         self.check_indexes(Section::Ipv4Places)?;
         self.check_indexes(Section::Ipv6Places)
@@ -68,6 +70,23 @@ impl<B: AsRef<[u8]>> Table<B> {
             before = code;
         }
         Ok(())
+    }
+
+    /// Each block has slots of its own, wide blocks have one, and the last slot is the last.
+    fn check_fan(&self) -> Result<(), CheckError> {
+        let (fan, _) = self.section(Section::Ipv6Fan).as_chunks();
+        let first = |block: usize| fan.get(block).map(|&slot| u32::from_le_bytes(slot));
+        let wrong = |position| Err(CheckError::Entry { section: Section::Ipv6Fan, position });
+        if first(0) != Some(0) {
+            return wrong(0);
+        }
+        for block in 0..IPV6_BLOCKS {
+            let slot_count = first(block + 1).zip(first(block)).and_then(|(end, first)| end.checked_sub(first));
+            if slot_count.is_none_or(|count| count == 0 || (count > 1 && is_ipv6_block_wide(block))) {
+                return wrong(block);
+            }
+        }
+        if first(IPV6_BLOCKS) != Some(self.header.ipv6_slot_count.get()) { wrong(IPV6_BLOCKS) } else { Ok(()) }
     }
 
     /// The top ascends from 0 to the number of starts, and each slot's starts lie in it and ascend. `start_in` gives

@@ -14,13 +14,15 @@
 //! |     24 |                4 | number of places, *p*; 255 at most when *w* is 1, 65,535 when it is 2            |
 //! |     28 |                4 | number of IPv4 starts, *n*                                                       |
 //! |     32 |                4 | number of IPv6 starts, *m*                                                       |
-//! |     36 |                4 | bytes of the source text, *s*                                                    |
-//! |     40 |                4 | bytes of the attribution text, *a*                                               |
-//! |     44 |            8 *p* | places, ascending: packed codes (`place::Code::to_bytes`)                        |
+//! |     36 |                4 | number of IPv6 slots, *t*                                                        |
+//! |     40 |                4 | bytes of the source text, *s*                                                    |
+//! |     44 |                4 | bytes of the attribution text, *a*                                               |
+//! |     48 |            8 *p* | places, ascending: packed codes (`place::Code::to_bytes`)                        |
 //! |        |      4 × 65,537  | IPv4 top: how many starts lie before each slot (a /16); the last one is *n*      |
 //! |        |            2 *n* | IPv4 starts, ascending: the lower 16 bits                                        |
 //! |        |        *w* × *n* | IPv4 places: place index of the range that begins at that start                  |
-//! |        |     4 × 32,771   | IPv6 top: how many starts lie before each slot (see `ipv6_slot`); the last is *m* |
+//! |        |      4 × 8,195   | IPv6 fan: number of the first slot of each block (see `ipv6_block`); the last is *t* |
+//! |        |    4 × (*t* + 1) | IPv6 top: how many starts lie before each slot; the last one is *m*              |
 //! |        |            8 *m* | IPv6 starts, ascending: the upper 64 bits                                        |
 //! |        |        *w* × *m* | IPv6 places                                                                      |
 //! |        |              *s* | source: what the table was made from, UTF-8                                      |
@@ -29,6 +31,9 @@
 //! A range lasts until the next start. Before the first start, and where the index has all bits set (255 or 65,535
 //! by *w*), an address is nowhere. A slot without starts of its own lies in the range that began before it, so a
 //! range costs one start however many slots it spans.
+//!
+//! IPv4 is used evenly enough for slots of equal size. IPv6 is not: of 8,192 blocks most are empty and some hold tens of
+//! thousands of ranges. So each block is cut into as many slots as it needs, and the fan tells where they are.
 
 use std::fmt;
 use std::ops::Range;
@@ -51,11 +56,8 @@ pub(super) const TEXT_BYTES_MAX: usize = 16 << 10;
 /// Slots of the IPv4 top: one for each /16.
 pub(super) const IPV4_SLOTS: usize = 1 << 16;
 
-/// Slots of the IPv6 top: one below 2000::/3, one for each /18 in it, one above.
-pub(super) const IPV6_SLOTS: usize = (1 << (IPV6_SLOT_PREFIX - 3)) + 2;
-
-/// Prefix length of an IPv6 slot.
-const IPV6_SLOT_PREFIX: u32 = 18;
+/// Blocks of the IPv6 fan: one below 2000::/3, one for each /16 in it, one above.
+pub(super) const IPV6_BLOCKS: usize = (1 << 13) + 2;
 
 /// First upper half inside 2000::/3, the only part of IPv6 from which addresses are assigned (RFC 4291, section 2.4,
 /// and the registry it refers to).
@@ -69,13 +71,23 @@ pub(super) fn ipv4_slot(address: u32) -> usize {
     (address >> 16) as usize
 }
 
-/// The slot of an IPv6 address, given its upper 64 bits.
-pub(super) fn ipv6_slot(upper: u64) -> usize {
+/// The block of an IPv6 address, given its upper 64 bits.
+pub(super) fn ipv6_block(upper: u64) -> usize {
     match upper {
         ..GLOBAL_FIRST => 0,
-        GLOBAL_END.. => IPV6_SLOTS - 1,
-        _ => 1 + ((upper - GLOBAL_FIRST) >> (64 - IPV6_SLOT_PREFIX)) as usize,
+        GLOBAL_END.. => IPV6_BLOCKS - 1,
+        _ => 1 + ((upper - GLOBAL_FIRST) >> 48) as usize,
     }
+}
+
+/// Whether a block is wider than a /16, and may have one slot only.
+pub(super) fn is_ipv6_block_wide(block: usize) -> bool {
+    block == 0 || block == IPV6_BLOCKS - 1
+}
+
+/// The slot of an IPv6 address among the `slot_count` equal slots of its block: the 32 bits after the first 16, scaled.
+pub(super) fn ipv6_slot_in_block(upper: u64, slot_count: u32) -> usize {
+    (((upper << 16 >> 32) * u64::from(slot_count)) >> 32) as usize
 }
 
 /// The head of a table.
@@ -89,6 +101,7 @@ pub(super) struct Header {
     pub place_count: U32,
     pub ipv4_count: U32,
     pub ipv6_count: U32,
+    pub ipv6_slot_count: U32,
     pub source_bytes: U32,
     pub attribution_bytes: U32,
 }
@@ -104,6 +117,8 @@ pub enum Section {
     Ipv4Starts,
     /// Places of IPv4 ranges.
     Ipv4Places,
+    /// First slots of the blocks of IPv6.
+    Ipv6Fan,
     /// Counts of IPv6 starts by slot.
     Ipv6Top,
     /// Where IPv6 ranges start.
@@ -118,11 +133,12 @@ pub enum Section {
 
 impl Section {
     /// All, in the order of the file.
-    const ALL: [Section; 9] = [
+    const ALL: [Section; 10] = [
         Section::Places,
         Section::Ipv4Top,
         Section::Ipv4Starts,
         Section::Ipv4Places,
+        Section::Ipv6Fan,
         Section::Ipv6Top,
         Section::Ipv6Starts,
         Section::Ipv6Places,
@@ -136,6 +152,7 @@ impl Section {
             Section::Ipv4Top => "IPv4 top",
             Section::Ipv4Starts => "IPv4 starts",
             Section::Ipv4Places => "IPv4 places",
+            Section::Ipv6Fan => "IPv6 fan",
             Section::Ipv6Top => "IPv6 top",
             Section::Ipv6Starts => "IPv6 starts",
             Section::Ipv6Places => "IPv6 places",
@@ -161,7 +178,8 @@ impl Header {
             Section::Ipv4Top => 4 * (IPV4_SLOTS as u64 + 1),
             Section::Ipv4Starts => 2 * count(self.ipv4_count),
             Section::Ipv4Places => place_index_bytes * count(self.ipv4_count),
-            Section::Ipv6Top => 4 * (IPV6_SLOTS as u64 + 1),
+            Section::Ipv6Fan => 4 * (IPV6_BLOCKS as u64 + 1),
+            Section::Ipv6Top => 4 * (count(self.ipv6_slot_count) + 1),
             Section::Ipv6Starts => 8 * count(self.ipv6_count),
             Section::Ipv6Places => place_index_bytes * count(self.ipv6_count),
             Section::Source => count(self.source_bytes),
@@ -216,13 +234,17 @@ mod tests {
 
     #[test]
     fn slots_ascend_and_cover_everything() {
-        assert_eq!(ipv6_slot(0), 0);
-        assert_eq!(ipv6_slot(GLOBAL_FIRST - 1), 0);
-        assert_eq!(ipv6_slot(GLOBAL_FIRST), 1);
-        assert_eq!(ipv6_slot(GLOBAL_END - 1), IPV6_SLOTS - 2);
-        assert_eq!(ipv6_slot(GLOBAL_END), IPV6_SLOTS - 1);
-        assert_eq!(ipv6_slot(u64::MAX), IPV6_SLOTS - 1);
-        assert_eq!(IPV6_SLOTS, 32_770);
+        assert_eq!(ipv6_block(0), 0);
+        assert_eq!(ipv6_block(GLOBAL_FIRST - 1), 0);
+        assert_eq!(ipv6_block(GLOBAL_FIRST), 1);
+        assert_eq!(ipv6_block(GLOBAL_END - 1), IPV6_BLOCKS - 2);
+        assert_eq!(ipv6_block(GLOBAL_END), IPV6_BLOCKS - 1);
+        assert_eq!(ipv6_block(u64::MAX), IPV6_BLOCKS - 1);
+        for slot_count in [1, 2, 3, 1000, u32::MAX] {
+            assert_eq!(ipv6_slot_in_block(GLOBAL_FIRST, slot_count), 0);
+            assert_eq!(ipv6_slot_in_block(GLOBAL_END - 1, slot_count), slot_count as usize - 1);
+        }
+        assert_eq!(size_of::<Header>(), 48);
         assert_eq!(ipv4_slot(u32::MAX), IPV4_SLOTS - 1);
     }
 }

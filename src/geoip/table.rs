@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use zerocopy::FromBytes;
 
-use super::format::{Header, MAGIC, Section, Sections, VERSION, ipv4_slot, ipv6_slot};
+use super::format::{Header, MAGIC, Section, Sections, VERSION, ipv4_slot, ipv6_block, ipv6_slot_in_block};
 use crate::place::Code;
 
 /// Number of a place within one table. Another table may number the same place otherwise.
@@ -91,17 +91,18 @@ impl<B: AsRef<[u8]>> Table<B> {
         match address.to_canonical() {
             IpAddr::V4(address) => {
                 let (bits, low) = (address.to_bits(), address.to_bits() as u16);
-                let ended = self.starts_up_to(Section::Ipv4Top, Section::Ipv4Starts, ipv4_slot(bits), |start| {
+                let begun = self.starts_up_to(Section::Ipv4Top, Section::Ipv4Starts, ipv4_slot(bits), |start| {
                     u16::from_le_bytes(*start) <= low
                 })?;
-                self.place_index(Section::Ipv4Places, ended.checked_sub(1)?)
+                self.place_index(Section::Ipv4Places, begun.checked_sub(1)?)
             }
             IpAddr::V6(address) => {
                 let upper = (address.to_bits() >> 64) as u64;
-                let ended = self.starts_up_to(Section::Ipv6Top, Section::Ipv6Starts, ipv6_slot(upper), |start| {
+                let slot = self.ipv6_slot(upper)?;
+                let begun = self.starts_up_to(Section::Ipv6Top, Section::Ipv6Starts, slot, |start| {
                     u64::from_le_bytes(*start) <= upper
                 })?;
-                self.place_index(Section::Ipv6Places, ended.checked_sub(1)?)
+                self.place_index(Section::Ipv6Places, begun.checked_sub(1)?)
             }
         }
     }
@@ -136,6 +137,16 @@ impl<B: AsRef<[u8]>> Table<B> {
     #[inline]
     pub(super) fn section(&self, section: Section) -> &[u8] {
         self.bytes.as_ref().get(self.sections.range(section)).unwrap_or_default()
+    }
+
+    /// The slot of an IPv6 address, given its upper 64 bits.
+    #[inline]
+    pub(super) fn ipv6_slot(&self, upper: u64) -> Option<usize> {
+        let (fan, _) = self.section(Section::Ipv6Fan).as_chunks();
+        let block = ipv6_block(upper);
+        let first = u32::from_le_bytes(*fan.get(block)?);
+        let end = u32::from_le_bytes(*fan.get(block + 1)?);
+        Some(first as usize + ipv6_slot_in_block(upper, end.checked_sub(first)?))
     }
 
     /// How many starts there are in the slots before `slot`, plus those of the slot for which `begun` is true.
