@@ -106,6 +106,8 @@ fn built(prefixes: &[Prefix]) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn lookup_agrees_with_the_reference(prefixes in prefixes(), random in prop::collection::vec(any::<u128>(), 8)) {
         let bytes = built(&prefixes);
