@@ -3,6 +3,7 @@
 //! - `almalinux`   AlmaLinux's `config.yml` and `mirrors.d/*.yml`, as inventory TOML
 //! - `clouds`      cloud providers' address ranges in their own formats, as inventory TOML
 //! - `list_tree`   a published tree of finished lists, as plain data
+//! - `tree_snapshot`  from such a tree to a snapshot of just these lists
 //! - `aggregate`   the shortest set of prefixes for the same addresses
 //! - `input`       files read with a limit, and why one could not be
 //! - `note`        what an importer found odd and what it did about it
@@ -17,6 +18,7 @@ mod input;
 pub mod list_tree;
 mod note;
 mod sheet;
+pub mod tree_snapshot;
 
 use std::path::PathBuf;
 

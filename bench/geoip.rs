@@ -1,0 +1,108 @@
+//! How long does it take to find the place of an address?
+//!
+//! `cargo bench --bench geoip` prints the median over rounds of the time of one lookup, by table and kind of address.
+//! The shipped table is read from `lists/geoip`; a table of the size of a City database is made up.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Instant;
+
+use mirrorlistd::geoip::{Builder, Table};
+use mirrorlistd::place::Code;
+
+/// Addresses looked up in a round, and rounds.
+const ADDRESS_COUNT: usize = 1 << 20;
+const ROUND_COUNT: usize = 15;
+
+/// Ranges of each family in the table that is made up.
+const RANGE_COUNT: usize = 500_000;
+
+fn main() {
+    let shipped = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/lists/geoip/country.table")).expect("read");
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let (made_up, made_up_ipv6) = city_size(&mut dice);
+    for (name, bytes, allocated) in [("shipped", shipped, ipv6_of_tor()), ("city-size", made_up, made_up_ipv6)] {
+        let table = Table::open(bytes).expect("open");
+        table.check().expect("check");
+        let ipv4: Vec<IpAddr> =
+            (0..ADDRESS_COUNT).map(|_| IpAddr::V4(Ipv4Addr::from_bits(dice.roll() as u32))).collect();
+        time(name, "random IPv4", &table, &ipv4);
+        let ipv6: Vec<IpAddr> = (0..ADDRESS_COUNT)
+            .map(|_| {
+                let upper = allocated[dice.roll() as usize % allocated.len()] | (dice.roll() >> 48);
+                IpAddr::V6(Ipv6Addr::from_bits(u128::from(upper) << 64 | 1))
+            })
+            .collect();
+        time(name, "IPv6 near random starts", &table, &ipv6);
+        let wide: Vec<IpAddr> = (0..ADDRESS_COUNT)
+            .map(|_| IpAddr::V6(Ipv6Addr::from_bits(u128::from(0x2000 << 48 | dice.roll() >> 3) << 64)))
+            .collect();
+        time(name, "random IPv6 in 2000::/3", &table, &wide);
+    }
+}
+
+/// Times lookups one after the other, and prints the median round.
+fn time(name: &str, question: &str, table: &Table<Vec<u8>>, addresses: &[IpAddr]) {
+    let mut rounds_ns: Vec<f64> = (0..ROUND_COUNT)
+        .map(|_| {
+            let begin = Instant::now();
+            for &address in addresses {
+                black_box(table.lookup(black_box(address)));
+            }
+            begin.elapsed().as_nanos() as f64 / addresses.len() as f64
+        })
+        .collect();
+    rounds_ns.sort_by(f64::total_cmp);
+    let placed = addresses.iter().filter(|&&address| table.lookup(address).is_some()).count();
+    let (median, best) = (rounds_ns[ROUND_COUNT / 2], rounds_ns[0]);
+    let percent = placed * 100 / addresses.len();
+    println!("{name:9} {question:24} {median:6.1} ns/lookup (best round {best:.1}), {percent} % found");
+}
+
+/// A table with as many ranges as a City database has after merging, of 400 places; and where its IPv6 ranges start.
+fn city_size(dice: &mut Dice) -> (Vec<u8>, Vec<u64>) {
+    let letters = || (b'A'..=b'Z').map(char::from);
+    let places: Vec<Code> = letters()
+        .flat_map(|a| letters().map(move |b| format!("{a}{b}")))
+        .take(400)
+        .map(|text| text.parse().expect("two letters"))
+        .collect();
+    let mut builder = Builder::new();
+    let mut starts_ipv4: Vec<u32> = (0..RANGE_COUNT).map(|_| dice.roll() as u32 & 0xdfff_fff8).collect();
+    // Registries give out a few large networks; IPv6 ranges lie in them, a /48 or larger.
+    let mut starts_ipv6: Vec<u64> =
+        (0..RANGE_COUNT).map(|_| (0x2a00 + dice.roll() % 24) << 48 | (dice.roll() & 0x0000_ffff_ffff_0000)).collect();
+    starts_ipv4.sort_unstable();
+    starts_ipv6.sort_unstable();
+    let mut place = || Some(places[dice.roll() as usize % places.len()]);
+    for pair in starts_ipv4.windows(2).filter(|pair| pair[0] < pair[1]) {
+        builder.add_range(IpAddr::V4(pair[0].into()), IpAddr::V4((pair[1] - 1).into()), place()).expect("range");
+    }
+    for pair in starts_ipv6.windows(2).filter(|pair| pair[0] < pair[1]) {
+        let [first, end] = [pair[0], pair[1]].map(|upper| u128::from(upper) << 64);
+        builder.add_range(IpAddr::V6(first.into()), IpAddr::V6((end - 1).into()), place()).expect("range");
+    }
+    let bytes = builder.finish("made up", "").expect("finish");
+    println!("city-size table: {} bytes", bytes.len());
+    (bytes, starts_ipv6)
+}
+
+/// Upper halves of registry allocations, as seeds for addresses that are in use.
+fn ipv6_of_tor() -> Vec<u64> {
+    // The /16 networks with the most ranges in the shipped table, each cut into /28 networks.
+    let networks = [0x2a10_u64, 0x2001, 0x2a09, 0x2804, 0x2a01, 0x2a00, 0x2602, 0x2803, 0x2a0f, 0x2a14, 0x2a13, 0x2620];
+    networks.iter().flat_map(|network| (0..4096).map(move |low| network << 48 | low << 36)).collect()
+}
+
+/// A small generator of uniform numbers (splitmix64), so that runs can be compared.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,131 @@
+//! From a published list tree to a snapshot of just these lists: one turn, nothing planned.
+//!
+//! The mirrors of such a snapshot are the base URLs of the tree; a repo's set of good mirrors is all that its lists name.
+//! A place without a list of its own takes its country's, and else the repo's fallback.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::list_tree::{ListTree, TreePlace, TreeRepo};
+use crate::net::{Family, Protocol};
+use crate::place::Code;
+use crate::snapshot::{
+    Builder, DirectoryId, Ending, Evidence, Full, ListId, MirrorIndex, RepoEntry, SetId, Target, TreeIndex,
+};
+
+/// Name of the one tree that all base URLs belong to.
+const TREE: &str = "published";
+
+/// Builds the bytes of a snapshot that answers exactly what the tree says.
+pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
+    let places: BTreeSet<Code> = tree.repos.iter().flat_map(|repo| repo.lists.keys()).filter_map(code).collect();
+    let places: Vec<Code> = places.into_iter().collect();
+    let mut builder = Builder::new(Evidence::Imported, 1, places.clone());
+    let published = builder.tree(TREE, None, &[Protocol::Https, Protocol::Http]);
+    let mirrors = add_mirrors(&mut builder, published, tree);
+    let mut groups = Vec::new();
+    for cloud in &tree.clouds {
+        let group = builder.group(&format!("cloud {}", cloud.name), Ending::Alone);
+        for &prefix in &cloud.prefixes {
+            builder.network(prefix, Target::Group(group));
+        }
+        groups.push(indexes(&mirrors, &cloud.base));
+    }
+    let everywhere: BTreeSet<MirrorIndex> = groups.iter().flatten().copied().collect();
+    for repo in &tree.repos {
+        let directory = Family::ALL.map(|family| add_directory(&mut builder, repo, family, &places, &mirrors, &groups));
+        let sets = Family::ALL.map(|family| add_sets(&mut builder, repo, family, &mirrors, &everywhere));
+        builder.repo(&RepoEntry {
+            name: &repo.repo,
+            release: &repo.release,
+            aliases: &[],
+            arch: &repo.arch,
+            suffix: &repo.suffix,
+            tree: published,
+            directory,
+            sets,
+        })?;
+    }
+    builder.finish()
+}
+
+/// Base URL → mirror and protocol.
+type Mirrors<'a> = HashMap<&'a str, (MirrorIndex, Protocol)>;
+
+fn add_mirrors<'a>(builder: &mut Builder, published: TreeIndex, tree: &'a ListTree) -> Mirrors<'a> {
+    let of_repos = tree.repos.iter().flat_map(|repo| repo.lists.values()).flatten();
+    let all: BTreeSet<&str> = of_repos.chain(tree.clouds.iter().flat_map(|cloud| &cloud.base)).map(String::as_str).collect();
+    let mut mirrors = Mirrors::new();
+    for url in all {
+        let protocol = match url.split_once("://") {
+            Some(("https", _)) => Protocol::Https,
+            _ => Protocol::Http,
+        };
+        let mirror = builder.mirror(url, None, 1, 1);
+        builder.base(mirror, published, protocol, url);
+        mirrors.insert(url, (mirror, protocol));
+    }
+    mirrors
+}
+
+fn indexes(mirrors: &Mirrors<'_>, urls: &[String]) -> Vec<MirrorIndex> {
+    let mut found = Vec::new();
+    for (index, _) in urls.iter().filter_map(|url| mirrors.get(url.as_str())) {
+        // A tree may name a mirror twice in a list; a snapshot's list has each once.
+        if !found.contains(index) {
+            found.push(*index);
+        }
+    }
+    found
+}
+
+fn add_directory(
+    builder: &mut Builder,
+    repo: &TreeRepo,
+    family: Family,
+    places: &[Code],
+    mirrors: &Mirrors<'_>,
+    groups: &[Vec<MirrorIndex>],
+) -> DirectoryId {
+    let mut list = |at: TreePlace| -> Option<ListId> {
+        repo.lists.get(&(family, at)).map(|urls| builder.list(indexes(mirrors, urls), None))
+    };
+    let fallback = list(TreePlace::Fallback);
+    let by_place: Vec<Option<ListId>> = places
+        .iter()
+        .map(|&place| list(TreePlace::At(place)).or_else(|| list(TreePlace::At(place.country()))).or(fallback))
+        .collect();
+    let empty = builder.list(Vec::new(), None);
+    let mut rows = vec![builder.row(vec![fallback.unwrap_or(empty)])];
+    rows.extend(by_place.into_iter().map(|list| builder.row(vec![list.unwrap_or(empty)])));
+    for members in groups {
+        let list = builder.list(members.clone(), None);
+        rows.push(builder.row(vec![list]));
+    }
+    builder.directory(rows)
+}
+
+fn add_sets(
+    builder: &mut Builder,
+    repo: &TreeRepo,
+    family: Family,
+    mirrors: &Mirrors<'_>,
+    everywhere: &BTreeSet<MirrorIndex>,
+) -> [SetId; 3] {
+    let of_family = repo.lists.iter().filter(|((other, _), _)| *other == family).flat_map(|(_, urls)| urls);
+    let mut by_protocol: BTreeMap<Protocol, Vec<MirrorIndex>> = BTreeMap::new();
+    for (index, protocol) in of_family.filter_map(|url| mirrors.get(url.as_str())) {
+        by_protocol.entry(*protocol).or_default().push(*index);
+    }
+    let of_clouds = mirrors.values().filter(|(index, _)| everywhere.contains(index));
+    for (index, protocol) in of_clouds {
+        by_protocol.entry(*protocol).or_default().push(*index);
+    }
+    Protocol::ALL.map(|protocol| builder.set(by_protocol.remove(&protocol).unwrap_or_default()))
+}
+
+fn code(key: &(Family, TreePlace)) -> Option<Code> {
+    match key.1 {
+        TreePlace::Fallback => None,
+        TreePlace::At(code) => Some(code),
+    }
+}
