@@ -53,8 +53,7 @@ impl Atlas {
             };
         }
         let nearest = |code: Code| view.place(code).or_else(|| view.place(code.country()));
-        let geo_places =
-            geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
+        let geo_places = geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
         Atlas { generation, view, geo, geo_places, groups, told }
     }
 

@@ -69,7 +69,9 @@ impl From<SourcesError> for Failure {
         match error {
             SourcesError::Store(error) => error.into(),
             SourcesError::Problems { .. } => Failure::Guard(error.to_string()),
-            SourcesError::Memory(_) | SourcesError::Open(_) | SourcesError::Check(_) => Failure::System(error.to_string()),
+            SourcesError::Memory(_) | SourcesError::Open(_) | SourcesError::Check(_) => {
+                Failure::System(error.to_string())
+            }
             _ => Failure::Input(error.to_string()),
         }
     }

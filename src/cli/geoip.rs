@@ -74,7 +74,8 @@ fn build(args: &BuildArgs) -> Result<(), Failure> {
     } else {
         let reading = check::read(None)?;
         let world = World::new(&reading.inventory.countries);
-        mmdb::compile(&args.databases, &|country, name| world.subdivision_named(country, name)).map_err(Failure::input)?
+        mmdb::compile(&args.databases, &|country, name| world.subdivision_named(country, name))
+            .map_err(Failure::input)?
     };
     let unfinished = args.out.with_extension("unfinished");
     let written = fs::write(&unfinished, &bytes).and_then(|()| fs::rename(&unfinished, &args.out));

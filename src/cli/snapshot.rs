@@ -111,7 +111,8 @@ fn lists(view: &View<Map>, repo: RepoIndex, family: Family) -> BTreeMap<Option<C
 }
 
 fn diff(old: &View<Map>, new: &View<Map>, out: &mut dyn Write) -> io::Result<()> {
-    let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) = (old.keys().into_iter().collect(), new.keys().into_iter().collect());
+    let (before, after): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (old.keys().into_iter().collect(), new.keys().into_iter().collect());
     let mirrors = |view: &View<Map>| -> BTreeSet<String> {
         let all = (0..view.mirror_count()).filter_map(|at| view.mirror(snapshot::MirrorIndex(at as u16)));
         all.map(|mirror| mirror.name.to_owned()).collect()
@@ -139,8 +140,10 @@ fn diff(old: &View<Map>, new: &View<Map>, out: &mut dyn Write) -> io::Result<()>
                 if was != mirrors {
                     changed += 1;
                     let place = place.map_or_else(|| "fallback".to_owned(), |code| code.to_string());
-                    let less: Vec<_> = was.iter().filter(|one| !mirrors.contains(one)).map(|one| format!("-{one}")).collect();
-                    let more: Vec<_> = mirrors.iter().filter(|one| !was.contains(one)).map(|one| format!("+{one}")).collect();
+                    let less: Vec<_> =
+                        was.iter().filter(|one| !mirrors.contains(one)).map(|one| format!("-{one}")).collect();
+                    let more: Vec<_> =
+                        mirrors.iter().filter(|one| !was.contains(one)).map(|one| format!("+{one}")).collect();
                     let what = [less, more].concat().join(" ");
                     let what = if what.is_empty() { "another order".to_owned() } else { what };
                     writeln!(out, "~ list {} {family} {place}: {what}", key.join(" "))?;

@@ -8,6 +8,7 @@ use std::{fs, io};
 use serde::Deserialize;
 
 use crate::net::Prefixes;
+use crate::reactor::Limits;
 
 /// Longest configuration file, bytes.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
@@ -43,21 +44,6 @@ pub struct Config {
     pub metrics_allow: Prefixes,
     /// How much of everything peers may take.
     pub limits: Limits,
-}
-
-/// How much of everything peers may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Open connections per worker.
-    pub connections_max: usize,
-    /// How long a connection may wait for its next request.
-    pub idle: Duration,
-    /// How long a request head may take from its first byte.
-    pub head: Duration,
-    /// How long a client may take nothing of an answer.
-    pub write_stall: Duration,
-    /// How long answers under way may take when the program ends.
-    pub drain: Duration,
 }
 
 /// Why a configuration cannot be used.
@@ -221,8 +207,9 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
             connections_max: within("connections_max", written.connections_max as u64, 1..=10_000_000)? as usize,
             idle: seconds("idle_seconds", written.idle_seconds)?,
             head: seconds("head_seconds", written.head_seconds)?,
-            write_stall: seconds("write_stall_seconds", written.write_stall_seconds)?,
-            drain: seconds("drain_seconds", written.drain_seconds)?,
+            write: seconds("write_stall_seconds", written.write_stall_seconds)?,
+            stop: seconds("drain_seconds", written.drain_seconds)?,
+            ..Limits::default()
         },
     })
 }

@@ -6,4 +6,4 @@
 
 mod file;
 
-pub use file::{Config, ConfigError, Limits};
+pub use file::{Config, ConfigError};

@@ -80,7 +80,8 @@ impl Origin {
 pub fn run(origin: &Origin) -> Result<(), RunError> {
     let config = origin.config()?;
     // Before anything can be signalled, so that a HUP during a long start is a reload and not an end.
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(|source| system("watch signals", source))?;
+    let mut signals =
+        Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(|source| system("watch signals", source))?;
     let mut sources = Sources::default();
     let mut problem_count = 0;
     let edition = sources.edition(&config, Tolerance::Skip, &mut |problem| {

@@ -95,11 +95,7 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn read(
-    lists: &Path,
-    tolerance: Tolerance,
-    report: &mut dyn FnMut(&Problem),
-) -> Result<Inventory, SourcesError> {
+fn read(lists: &Path, tolerance: Tolerance, report: &mut dyn FnMut(&Problem)) -> Result<Inventory, SourcesError> {
     let mut reading = inventory::read(lists)?;
     reading.problems.iter().for_each(report);
     if tolerance == Tolerance::Refuse && !reading.problems.is_empty() {

@@ -53,7 +53,8 @@ type Mirrors<'a> = HashMap<&'a str, (MirrorIndex, Protocol)>;
 
 fn add_mirrors<'a>(builder: &mut Builder, published: TreeIndex, tree: &'a ListTree) -> Mirrors<'a> {
     let of_repos = tree.repos.iter().flat_map(|repo| repo.lists.values()).flatten();
-    let all: BTreeSet<&str> = of_repos.chain(tree.clouds.iter().flat_map(|cloud| &cloud.base)).map(String::as_str).collect();
+    let all: BTreeSet<&str> =
+        of_repos.chain(tree.clouds.iter().flat_map(|cloud| &cloud.base)).map(String::as_str).collect();
     let mut mirrors = Mirrors::new();
     for url in all {
         let protocol = match url.split_once("://") {

@@ -49,6 +49,8 @@ pub struct Reactor<S: Service> {
     pub(super) counters: Counters,
     /// What all times are counted from, milliseconds.
     began: Instant,
+    /// When the service wants the next turn at the latest.
+    turn_by: Option<Instant>,
     /// When the loop was told to stop.
     stopping_since: Option<Instant>,
 }
@@ -135,6 +137,7 @@ impl<S: Service> Reactor<S> {
             pool: Pool::new(),
             counters: Counters::default(),
             began: Instant::now(),
+            turn_by: None,
             stopping_since: None,
         })
     }
@@ -180,7 +183,7 @@ impl<S: Service> Reactor<S> {
     pub(super) fn turn(&mut self, service: &mut S, events: &Events, now: Instant) -> bool {
         self.counters.turns += 1;
         self.counters.open_count = self.table.len() as u64;
-        service.turn(now, &self.counters);
+        self.turn_by = service.turn(now, &self.counters);
         for event in events {
             self.note(event);
         }
@@ -245,7 +248,7 @@ impl<S: Service> Reactor<S> {
         });
         let retries = self.listeners.iter().filter_map(|listener| listener.retry_at);
         let stop = self.stopping_since.and_then(|since| since.checked_add(self.limits.stop));
-        let moments = retries.chain(stop).map(|moment| moment.saturating_duration_since(now));
+        let moments = retries.chain(stop).chain(self.turn_by).map(|moment| moment.saturating_duration_since(now));
         expiries.chain(moments).min()
     }
 

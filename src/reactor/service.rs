@@ -55,7 +55,8 @@ pub trait Service {
     fn closed(&mut self, session: Self::Session, reason: CloseReason);
 
     /// Once per turn of the loop, before anything else: the place to look at the clock and at other threads' wishes.
-    fn turn(&mut self, now: Instant, counters: &Counters);
+    /// Returns when the next turn has to begin at the latest, even if nothing happens.
+    fn turn(&mut self, now: Instant, counters: &Counters) -> Option<Instant>;
 
     /// The loop is about to stop: every answer should be the last of its connection from now on.
     fn stopping(&mut self);

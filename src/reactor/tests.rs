@@ -77,10 +77,11 @@ impl Service for Lines {
         let _ = self.seen.send(Seen::Closed(reason));
     }
 
-    fn turn(&mut self, _: Instant, counters: &Counters) {
+    fn turn(&mut self, _: Instant, counters: &Counters) -> Option<Instant> {
         if self.tells_turns {
             let _ = self.seen.send(Seen::Turn(Box::new(*counters)));
         }
+        None
     }
 
     fn stopping(&mut self) {

@@ -13,7 +13,9 @@ use super::metrics;
 use super::worker::Shared;
 use super::{Counters, edition::Live};
 use crate::answer::{Query, centos};
-use crate::http::{After, Answer, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse};
+use crate::http::{
+    After, Answer, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
+};
 use crate::net::{Family, client_address};
 
 /// Methods that are allowed everywhere.
@@ -44,7 +46,16 @@ impl Answerer {
     pub fn new(shared: Arc<Shared>, worker: usize, clock: Clock, log: Option<AccessLog>) -> Answerer {
         let (edition_number, edition) = shared.live.current();
         let counters = Arc::clone(&shared.counters[worker]);
-        Answerer { shared, edition_number, edition, counters, clock, log, peer: IpAddr::from([0, 0, 0, 0]), is_stopping: false }
+        Answerer {
+            shared,
+            edition_number,
+            edition,
+            counters,
+            clock,
+            log,
+            peer: IpAddr::from([0, 0, 0, 0]),
+            is_stopping: false,
+        }
     }
 
     /// Begins a turn of the loop: takes the edition in use, sets the clock, hands over old log lines.

@@ -24,8 +24,7 @@ pub enum Page {
 
 impl Page {
     /// All, in the order of counters.
-    pub const ALL: [Page; 5] =
-        [Page::Health, Page::Metrics, Page::Forbidden, Page::NotFound, Page::MethodNotAllowed];
+    pub const ALL: [Page; 5] = [Page::Health, Page::Metrics, Page::Forbidden, Page::NotFound, Page::MethodNotAllowed];
 
     /// As counters label it.
     pub fn label(self) -> &'static str {

@@ -50,7 +50,11 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
     page.family("mirrorlistd_reloads", "counter", "Reloads of configuration, lists, GeoIP table and snapshot.");
     page.labelled("mirrorlistd_reloads_total", "result=\"done\"", vitals.reloads_done.get());
     page.labelled("mirrorlistd_reloads_total", "result=\"failed\"", vitals.reloads_failed.get());
-    page.gauge("mirrorlistd_inventory_problems", "Lines of the inventory that were skipped.", &vitals.inventory_problems);
+    page.gauge(
+        "mirrorlistd_inventory_problems",
+        "Lines of the inventory that were skipped.",
+        &vitals.inventory_problems,
+    );
     let view = edition.atlas.view();
     for (name, help, value) in [
         ("mirrorlistd_snapshot_generation", "Number of the snapshot in use.", edition.atlas.generation().0),

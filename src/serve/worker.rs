@@ -46,6 +46,7 @@ pub struct Listener {
 /// One event loop.
 pub struct Worker {
     reactor: Reactor<Connections>,
+    connections: Connections,
 }
 
 impl Worker {
@@ -61,8 +62,8 @@ impl Worker {
         let counters = Arc::clone(&shared.counters[number]);
         let answerer = Answerer::new(shared, number, Clock::new(SystemTime::now()), log);
         let connections = Connections { answerer, counters, is_proxied, is_stopping: false };
-        let sockets = listeners.into_iter().map(|listener| listener.socket);
-        Ok(Worker { reactor: Reactor::new(connections, sockets, limits)? })
+        let sockets = listeners.into_iter().map(|listener| listener.socket).collect();
+        Ok(Worker { reactor: Reactor::new(sockets, limits)?, connections })
     }
 
     /// A hand on the loop for other threads.
@@ -71,8 +72,10 @@ impl Worker {
     }
 
     /// Serves until told to stop.
-    pub fn run(self) -> io::Result<()> {
-        self.reactor.run()
+    pub fn run(mut self) -> io::Result<()> {
+        let result = self.reactor.run(&mut self.connections);
+        self.connections.answerer.finish();
+        result
     }
 }
 
@@ -145,12 +148,6 @@ impl Service for Connections {
     fn stopping(&mut self) {
         self.is_stopping = true;
         self.answerer.stop();
-    }
-}
-
-impl Drop for Connections {
-    fn drop(&mut self) {
-        self.answerer.finish();
     }
 }
 

@@ -1,0 +1,74 @@
+//! The command line: one file per command.
+//!
+//! - `failure`    `Failure`: what went wrong, and so the exit code
+//! - `serve`      answer requests
+//! - `build`      lists → snapshot, published
+//! - `publish`    where a snapshot that was made goes
+//! - `check`      read the lists and tell of every problem
+//! - `lookup`     explain an answer
+//! - `snapshot`   info, check, dump, diff of snapshot files
+//! - `rollback`   go back to an older snapshot
+//! - `import`     other people's inventories and list trees
+//! - `geoip`      compile and ask GeoIP tables
+
+mod build;
+mod check;
+mod failure;
+mod geoip;
+mod import;
+mod lookup;
+mod publish;
+mod rollback;
+mod serve;
+mod snapshot;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Which mirrors are near this client, for this release, repo and architecture.
+///
+/// Exit codes: 0 done, 1 the input is at fault, 2 usage, 3 refused by a guard, 4 the system failed.
+#[derive(Debug, Parser)]
+#[command(name = "mirrorlistd", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Build(build::Args),
+    Check(check::Args),
+    Lookup(lookup::Args),
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
+    Rollback(rollback::Args),
+    #[command(subcommand)]
+    Import(import::Command),
+    #[command(subcommand)]
+    Geoip(geoip::Command),
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Build(args) => build::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Lookup(args) => lookup::run(&args),
+        Command::Snapshot(command) => snapshot::run(command),
+        Command::Rollback(args) => rollback::run(&args),
+        Command::Import(command) => import::run(command),
+        Command::Geoip(command) => geoip::run(command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("mirrorlistd: {failure}");
+            failure.exit_code()
+        }
+    }
+}
