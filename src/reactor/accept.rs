@@ -17,9 +17,6 @@ const ACCEPT_COUNT_MAX: usize = 64;
 /// more, however many keep coming.
 const ACCEPT_STOPPING_COUNT_MAX: usize = 4096;
 
-/// Idle connections closed at once when descriptors or memory are short.
-const SHED_COUNT: usize = 8;
-
 /// When to try again after an error that no event will follow.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -53,6 +50,9 @@ impl Listener {
 impl<S: Service> Reactor<S> {
     /// Accepts what waits, within bounds.
     pub(super) fn accept(&mut self, service: &mut S, now: Instant) {
+        if self.spare.is_none() {
+            self.spare = self.spare_descriptor();
+        }
         for index in 0..self.listeners.len() {
             let listener = &mut self.listeners[index];
             if listener.retry_at.is_some_and(|moment| now >= moment) {
@@ -78,7 +78,7 @@ impl<S: Service> Reactor<S> {
                             listener.close();
                         }
                     }
-                    if self.table.len() >= self.limits.connections_max && self.shed(1, service) == 0 {
+                    if self.table.len() >= self.limits.connections_max && !self.shed(service) {
                         self.counters.refused += 1;
                         continue;
                     }
@@ -99,23 +99,28 @@ impl<S: Service> Reactor<S> {
                     if error.is_transient() {
                         continue;
                     }
-                    // Room was made: the next turn finds it. Otherwise later, since no event will tell.
-                    let has_room = error.is_exhaustion() && self.shed(SHED_COUNT, service) > 0;
-                    let listener = &mut self.listeners[index];
-                    listener.is_ready = has_room;
-                    listener.retry_at = (!has_room).then(|| now + RETRY);
-                    return;
+                    // accept(2) takes a descriptor before it looks whether anybody waits: so this does not say that
+                    // somebody does. The spare descriptor finds out; only then somebody idle has to go.
+                    let has_room = error.is_exhaustion() && (self.spare.take().is_some() || self.shed(service));
+                    if !has_room {
+                        let listener = &mut self.listeners[index];
+                        listener.is_ready = false;
+                        listener.retry_at = Some(now + RETRY);
+                        return;
+                    }
                 }
             }
         }
     }
 
-    /// Closes connections that are idle, the longest idle first. Returns how many.
-    fn shed(&mut self, count_max: usize, service: &mut S) -> usize {
-        for count in 0..count_max {
-            let Some((key, _)) = self.table.first(Limit::Idle) else { return count };
-            self.close(key, CloseReason::Shed, service);
+    /// Closes the connection that is idle for longest. Returns whether there was one.
+    fn shed(&mut self, service: &mut S) -> bool {
+        let Some((key, _)) = self.table.first(Limit::Idle) else { return false };
+        // One that came in this turn had no chance yet; and none behind it waits for longer.
+        if self.opened_turn(key) == Some(self.counters.turns) {
+            return false;
         }
-        count_max
+        self.close(key, CloseReason::Shed, service);
+        true
     }
 }

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use super::accept::Listener;
 use super::counters::Counters;
@@ -53,6 +53,8 @@ pub struct Reactor<S: Service> {
     turn_by: Option<Instant>,
     /// When the loop was told to stop.
     stopping_since: Option<Instant>,
+    /// A descriptor to give up when there is none to accept with.
+    pub(super) spare: Option<Registry>,
 }
 
 /// One connection.
@@ -63,6 +65,8 @@ pub(super) struct Connection<T> {
     unread: Vec<u8>,
     /// Output that the kernel did not take. Without room unless there is some.
     unsent: Vec<u8>,
+    /// The turn of the loop in which it was accepted.
+    opened_turn: u64,
     stream: TcpStream,
     stage: Stage,
     watch: Watch,
@@ -103,7 +107,7 @@ enum Watch {
 }
 
 /// What a connection costs besides its session, bytes.
-const _: () = assert!(size_of::<Connection<()>>() <= 88);
+const _: () = assert!(size_of::<Connection<()>>() <= 96);
 
 /// What became of some output.
 enum Sent {
@@ -139,6 +143,7 @@ impl<S: Service> Reactor<S> {
             began: Instant::now(),
             turn_by: None,
             stopping_since: None,
+            spare: None,
         })
     }
 
@@ -263,6 +268,7 @@ impl<S: Service> Reactor<S> {
             session,
             unread: Vec::new(),
             unsent: Vec::new(),
+            opened_turn: self.counters.turns,
             stream,
             stage: Stage::Open(Wait::Idle),
             watch: Watch::Nothing,
@@ -553,6 +559,15 @@ impl<S: Service> Reactor<S> {
             }
             self.make_ready(key);
         }
+    }
+
+    /// Another name for the poll: any descriptor does, and this one can be had without any file.
+    pub(super) fn spare_descriptor(&self) -> Option<Registry> {
+        self.poll.registry().try_clone().ok()
+    }
+
+    pub(super) fn opened_turn(&mut self, key: Key) -> Option<u64> {
+        self.table.get_mut(key).map(|connection| connection.opened_turn)
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -74,7 +74,10 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
     page.out.extend_from_slice(b"# EOF\n");
 }
 
-fn connections(page: &mut Text<'_>, sum: &dyn Fn(&dyn Fn(&Counters) -> u64) -> u64) {
+/// Adds up what is picked from each worker's block.
+type Sum<'a> = dyn Fn(&dyn Fn(&Counters) -> u64) -> u64 + 'a;
+
+fn connections(page: &mut Text<'_>, sum: &Sum<'_>) {
     let of_loop = |pick: fn(&LoopCounts) -> &Count| sum(&|block| pick(&block.event_loop).get());
     let accepted = of_loop(|counts| &counts.accepted);
     page.counter("mirrorlistd_connections_accepted", "Connections accepted.", accepted);
