@@ -83,17 +83,13 @@ pub(super) fn is_authority(authority: &[u8]) -> bool {
         return is_address && is_port_part(&rest[end + 1..]);
     }
     let mut rest = authority;
-    while let [byte, tail @ ..] = rest {
-        rest = match NAME_BYTES[usize::from(*byte)] {
-            NameByte::Plain => tail,
-            NameByte::Percent => match tail {
-                [high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => tail,
-                _ => return false,
-            },
-            NameByte::Foreign => break,
+    loop {
+        let plain_bytes = rest.iter().take_while(|&&byte| IS_NAME_BYTE[usize::from(byte)]).count();
+        rest = match &rest[plain_bytes..] {
+            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => tail,
+            rest => break rest.len() < authority.len() && is_port_part(rest),
         };
     }
-    rest.len() < authority.len() && is_port_part(rest)
 }
 
 /// Nothing, or a colon and a port, which may be empty (RFC 3986, section 3.2.3).
@@ -106,27 +102,19 @@ fn is_port_part(part: &[u8]) -> bool {
     number.is_some()
 }
 
-/// What a byte is in a registered name: RFC 3986, section 3.2.2.
-#[derive(Clone, Copy)]
-enum NameByte {
-    Plain,
-    Percent,
-    Foreign,
-}
-
-static NAME_BYTES: [NameByte; 256] = {
-    let mut bytes = [NameByte::Foreign; 256];
+/// Whether a byte may be in a registered name as it is: RFC 3986, section 3.2.2.
+static IS_NAME_BYTE: [bool; 256] = {
+    let mut is_name_byte = [false; 256];
     let mut byte = 0;
     while byte < 128 {
-        bytes[byte as usize] = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => NameByte::Plain,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => NameByte::Plain,
-            b'%' => NameByte::Percent,
-            _ => NameByte::Foreign,
+        is_name_byte[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
+            _ => false,
         };
         byte += 1;
     }
-    bytes
+    is_name_byte
 };
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ const WAKER: Token = Token(u32::MAX as usize);
 #[derive(Debug)]
 pub struct Reactor<S: Service> {
     pub(super) limits: Limits,
+    /// Those of them that are for waits, by `Limit`, milliseconds.
+    waits_ms: [u64; Limit::COUNT],
     poll: Poll,
     handle: Handle,
     pub(super) listeners: Vec<Listener>,
@@ -137,6 +139,7 @@ impl<S: Service> Reactor<S> {
         let limits = Limits { connections_max: limits.connections_max.clamp(1, 1 << 24), ..limits };
         Ok(Reactor {
             limits,
+            waits_ms: Limit::ALL.map(|limit| limits.duration_ms(limit)),
             handle,
             listeners: listeners.collect::<io::Result<_>>()?,
             poll,
@@ -254,7 +257,7 @@ impl<S: Service> Reactor<S> {
         }
         let expiry_ms = Limit::ALL.into_iter().filter_map(|limit| {
             let (_, since_ms) = self.table.first(limit)?;
-            Some(since_ms.saturating_add(self.limits.duration_ms(limit)))
+            Some(since_ms.saturating_add(self.waits_ms[limit as usize]))
         });
         let expiry = expiry_ms.min().map(|ms| Duration::from_millis(ms.saturating_sub(now.ms)));
         let retries = self.listeners.iter().filter_map(|listener| listener.retry_at);
@@ -515,7 +518,7 @@ impl<S: Service> Reactor<S> {
     /// Ends the waits that have taken too long.
     fn expire(&mut self, service: &mut S, now: Moment) {
         for limit in Limit::ALL {
-            let duration_ms = self.limits.duration_ms(limit);
+            let duration_ms = self.waits_ms[limit as usize];
             while let Some((key, since_ms)) = self.table.first(limit) {
                 if since_ms.saturating_add(duration_ms) > now.ms {
                     break;
