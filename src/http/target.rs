@@ -107,11 +107,9 @@ static IS_NAME_BYTE: [bool; 256] = {
     let mut is_name_byte = [false; 256];
     let mut byte = 0;
     while byte < 128 {
-        is_name_byte[byte as usize] = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
-            _ => false,
-        };
+        let is_unreserved = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
+        let is_delimiter = matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=');
+        is_name_byte[byte as usize] = is_unreserved || is_delimiter;
         byte += 1;
     }
     is_name_byte
