@@ -35,6 +35,8 @@ const WAKER: Token = Token(u32::MAX as usize);
 #[derive(Debug)]
 pub struct Reactor<S: Service> {
     pub(super) limits: Limits,
+    /// Those of them that are for waits, by `Limit`, milliseconds.
+    waits_ms: [u64; Limit::COUNT],
     poll: Poll,
     handle: Handle,
     pub(super) listeners: Vec<Listener>,
@@ -109,6 +111,15 @@ enum Watch {
 /// What a connection costs besides its session, bytes.
 const _: () = assert!(size_of::<Connection<()>>() <= 96);
 
+/// The time of one turn of the loop, read once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// For the service.
+    pub instant: Instant,
+    /// Since the loop began, milliseconds: for the table.
+    pub ms: u64,
+}
+
 /// What became of some output.
 enum Sent {
     All,
@@ -130,6 +141,7 @@ impl<S: Service> Reactor<S> {
         let limits = Limits { connections_max: limits.connections_max.clamp(1, 1 << 24), ..limits };
         Ok(Reactor {
             limits,
+            waits_ms: Limit::ALL.map(|limit| limits.duration_ms(limit)),
             handle,
             listeners: listeners.collect::<io::Result<_>>()?,
             poll,
@@ -161,11 +173,11 @@ impl<S: Service> Reactor<S> {
     /// itself can fail.
     pub fn run(&mut self, service: &mut S) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENT_COUNT_MAX);
-        let mut now = Instant::now();
+        let mut now = self.now();
         loop {
             self.wait(&mut events, now)?;
             // The clock is read here, once per turn.
-            now = Instant::now();
+            now = self.now();
             if self.turn(service, &events, now) {
                 return Ok(());
             }
@@ -173,7 +185,7 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Waits for events, or for the next time limit as seen at the last turn.
-    pub(super) fn wait(&mut self, events: &mut Events, now: Instant) -> io::Result<()> {
+    pub(super) fn wait(&mut self, events: &mut Events, now: Moment) -> io::Result<()> {
         match self.poll.poll(events, self.poll_timeout(now)) {
             // A signal: the events are those of the last time.
             Err(error) if error.kind() == ErrorKind::Interrupted => {
@@ -185,10 +197,10 @@ impl<S: Service> Reactor<S> {
     }
 
     /// One turn. Returns whether the loop is done.
-    pub(super) fn turn(&mut self, service: &mut S, events: &Events, now: Instant) -> bool {
+    pub(super) fn turn(&mut self, service: &mut S, events: &Events, now: Moment) -> bool {
         self.counters.turns += 1;
         self.counters.open_count = self.table.len() as u64;
-        self.turn_by = service.turn(now, &self.counters);
+        self.turn_by = service.turn(now.instant, &self.counters);
         for event in events {
             self.note(event);
         }
@@ -204,7 +216,7 @@ impl<S: Service> Reactor<S> {
         self.accept(service, now);
         self.expire(service, now);
         let Some(since) = self.stopping_since else { return false };
-        let is_over = now.duration_since(since) >= self.limits.stop;
+        let is_over = now.instant.duration_since(since) >= self.limits.stop;
         if is_over {
             self.listeners.clear();
             for limit in Limit::ALL {
@@ -242,28 +254,35 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Until when nothing is to be done unless an event comes.
-    pub(super) fn poll_timeout(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn poll_timeout(&self, now: Moment) -> Option<Duration> {
         if !self.ready.is_empty() || self.listeners.iter().any(|listener| listener.is_ready) {
             return Some(Duration::ZERO);
         }
-        let now_ms = self.ms(now);
-        let expiries = Limit::ALL.into_iter().filter_map(|limit| {
+        let expiry_ms = Limit::ALL.into_iter().filter_map(|limit| {
             let (_, since_ms) = self.table.first(limit)?;
-            Some(Duration::from_millis(since_ms.saturating_add(self.limits.duration_ms(limit)).saturating_sub(now_ms)))
+            Some(since_ms.saturating_add(self.waits_ms[limit as usize]))
         });
+        let expiry = expiry_ms.min().map(|ms| Duration::from_millis(ms.saturating_sub(now.ms)));
         let retries = self.listeners.iter().filter_map(|listener| listener.retry_at);
         let stop = self.stopping_since.and_then(|since| since.checked_add(self.limits.stop));
+<<<<<<< HEAD
         let moments = retries.chain(stop).chain(self.turn_by).map(|moment| moment.saturating_duration_since(now));
         expiries.chain(moments).min()
+=======
+        let moments = retries.chain(stop).map(|moment| moment.saturating_duration_since(now.instant));
+        moments.chain(expiry).min()
+>>>>>>> http
     }
 
-    pub(super) fn ms(&self, now: Instant) -> u64 {
-        now.saturating_duration_since(self.began).as_millis() as u64
+    /// The clock.
+    pub(super) fn now(&self) -> Moment {
+        let instant = Instant::now();
+        Moment { instant, ms: instant.saturating_duration_since(self.began).as_millis() as u64 }
     }
 
     /// Takes a connection in and reads from it at once: mostly its request is already there, and mostly it needs no
     /// watching by the kernel.
-    pub(super) fn open(&mut self, stream: TcpStream, session: S::Session, service: &mut S, now: Instant) {
+    pub(super) fn open(&mut self, stream: TcpStream, session: S::Session, service: &mut S, now: Moment) {
         let connection = Connection {
             session,
             unread: Vec::new(),
@@ -277,12 +296,12 @@ impl<S: Service> Reactor<S> {
             is_ready: false,
             has_paused: false,
         };
-        let key = self.table.insert(connection, Limit::Idle, self.ms(now));
+        let key = self.table.insert(connection, Limit::Idle, now.ms);
         self.serve(key, service, now);
     }
 
     /// Does for one connection what can be done now: at most one read.
-    fn serve(&mut self, key: Key, service: &mut S, now: Instant) {
+    fn serve(&mut self, key: Key, service: &mut S, now: Moment) {
         let Some(connection) = self.table.get_mut(key) else { return };
         connection.is_ready = false;
         if !connection.unsent.is_empty() && !self.send_rest(key, service, now) {
@@ -297,7 +316,7 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Reads once, offers what is there to the service and sends what it says.
-    fn receive(&mut self, key: Key, service: &mut S, now: Instant) {
+    fn receive(&mut self, key: Key, service: &mut S, now: Moment) {
         let Some(connection) = self.table.get_mut(key) else { return };
         let kept_bytes = connection.unread.len();
         let mut offered_bytes = kept_bytes;
@@ -326,7 +345,7 @@ impl<S: Service> Reactor<S> {
         self.input[..kept_bytes].copy_from_slice(&connection.unread);
         self.output.clear();
         let offered = &self.input[..offered_bytes];
-        let received = service.receive(&mut connection.session, offered, &mut self.output, now);
+        let received = service.receive(&mut connection.session, offered, &mut self.output, now.instant);
         let rest = &offered[received.consumed_bytes.min(offered_bytes)..];
         connection.has_paused = received.has_paused && !rest.is_empty();
         let is_stuck = rest.len() == self.input.len() && !connection.has_paused;
@@ -342,8 +361,7 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Does what the service wants after it has received: send, then wait, end or go on.
-    fn follow(&mut self, key: Key, received: Received, service: &mut S, now: Instant) {
-        let now_ms = self.ms(now);
+    fn follow(&mut self, key: Key, received: Received, service: &mut S, now: Moment) {
         let Some(connection) = self.table.get_mut(key) else { return };
         let is_same_wait = connection.stage == Stage::Open(received.wait) && !received.is_new_wait;
         // Bytes that nobody read would have the kernel reset the connection: then linger, too.
@@ -361,13 +379,13 @@ impl<S: Service> Reactor<S> {
             return self.end(key, reason, lingers, service, now);
         }
         if !is_same_wait {
-            self.table.wait(key, limit_of(received.wait), now_ms);
+            self.table.wait(key, limit_of(received.wait), now.ms);
         }
         self.settle(key, service, now);
     }
 
     /// Has the rest of a connection's work done in the next turn, or the kernel watch it.
-    fn settle(&mut self, key: Key, service: &mut S, now: Instant) {
+    fn settle(&mut self, key: Key, service: &mut S, now: Moment) {
         let is_stopping = self.stopping_since.is_some();
         let Some(connection) = self.table.get_mut(key) else { return };
         if connection.has_paused || connection.is_readable {
@@ -380,19 +398,18 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Sends `self.output`. Returns whether all of it is gone, and the connection is still there.
-    fn send_output(&mut self, key: Key, service: &mut S, now: Instant) -> bool {
+    fn send_output(&mut self, key: Key, service: &mut S, now: Moment) -> bool {
         let Some(connection) = self.table.get_mut(key) else { return false };
         if self.output.is_empty() {
             return true;
         }
         let written = write(&mut connection.stream, &self.output);
         let sent = self.count_written(&written, self.output.len());
-        let now_ms = self.ms(now);
         match (sent, self.table.get_mut(key)) {
             (Sent::All, Some(_)) => return true,
             (Sent::Some, Some(connection)) => {
                 self.pool.fill(&mut connection.unsent, &self.output[written.unwrap_or(0)..]);
-                self.table.wait(key, Limit::Write, now_ms);
+                self.table.wait(key, Limit::Write, now.ms);
                 if !self.watch(key, Watch::ReadingAndWriting) {
                     self.close(key, CloseReason::NotRegistered, service);
                 }
@@ -403,8 +420,7 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Sends what was not sent before. Returns whether all of it is gone, and the connection is still there.
-    fn send_rest(&mut self, key: Key, service: &mut S, now: Instant) -> bool {
-        let now_ms = self.ms(now);
+    fn send_rest(&mut self, key: Key, service: &mut S, now: Moment) -> bool {
         let Some(connection) = self.table.get_mut(key) else { return false };
         let unsent_bytes = connection.unsent.len();
         let written = write(&mut connection.stream, &connection.unsent);
@@ -419,14 +435,14 @@ impl<S: Service> Reactor<S> {
             Sent::Some => {
                 connection.unsent.drain(..written_bytes);
                 if written_bytes > 0 {
-                    self.table.wait(key, Limit::Write, now_ms);
+                    self.table.wait(key, Limit::Write, now.ms);
                 }
                 false
             }
             Sent::All => {
                 self.pool.take_back(&mut connection.unsent);
                 if let Stage::Open(wait) = connection.stage {
-                    self.table.wait(key, limit_of(wait), now_ms);
+                    self.table.wait(key, limit_of(wait), now.ms);
                 }
                 true
             }
@@ -446,8 +462,7 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Everything was sent: closes the connection, or lets it linger.
-    fn end(&mut self, key: Key, reason: CloseReason, lingers: bool, service: &mut S, now: Instant) {
-        let now_ms = self.ms(now);
+    fn end(&mut self, key: Key, reason: CloseReason, lingers: bool, service: &mut S, now: Moment) {
         let Some(connection) = self.table.get_mut(key) else { return };
         // Where the peer is gone already, there is nobody to linger for.
         if !lingers || connection.stream.shutdown(Shutdown::Write).is_err() {
@@ -457,7 +472,7 @@ impl<S: Service> Reactor<S> {
         connection.has_paused = false;
         connection.stage = Stage::Lingering { reason, drained_bytes: 0 };
         connection.is_readable = true;
-        self.table.wait(key, Limit::Linger, now_ms);
+        self.table.wait(key, Limit::Linger, now.ms);
         self.make_ready(key);
     }
 
@@ -509,12 +524,11 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Ends the waits that have taken too long.
-    fn expire(&mut self, service: &mut S, now: Instant) {
-        let now_ms = self.ms(now);
+    fn expire(&mut self, service: &mut S, now: Moment) {
         for limit in Limit::ALL {
-            let duration_ms = self.limits.duration_ms(limit);
+            let duration_ms = self.waits_ms[limit as usize];
             while let Some((key, since_ms)) = self.table.first(limit) {
-                if since_ms.saturating_add(duration_ms) > now_ms {
+                if since_ms.saturating_add(duration_ms) > now.ms {
                     break;
                 }
                 match limit {
@@ -535,10 +549,10 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Lets the service say its last word about a message that did not come in time.
-    fn give_up(&mut self, key: Key, reason: CloseReason, service: &mut S, now: Instant) {
+    fn give_up(&mut self, key: Key, reason: CloseReason, service: &mut S, now: Moment) {
         let Some(connection) = self.table.get_mut(key) else { return };
         self.output.clear();
-        service.timed_out(&mut connection.session, &connection.unread, &mut self.output, now);
+        service.timed_out(&mut connection.session, &connection.unread, &mut self.output, now.instant);
         connection.stage = Stage::Ending { reason, lingers: true };
         if self.send_output(key, service, now) {
             self.end(key, reason, true, service, now);
@@ -546,8 +560,8 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Has every listener drained and every idle connection looked at once more: its next request may be there already.
-    fn begin_stop(&mut self, service: &mut S, now: Instant) {
-        self.stopping_since = Some(now);
+    fn begin_stop(&mut self, service: &mut S, now: Moment) {
+        self.stopping_since = Some(now.instant);
         service.stopping();
         for listener in &mut self.listeners {
             listener.is_ready = true;
