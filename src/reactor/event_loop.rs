@@ -265,13 +265,8 @@ impl<S: Service> Reactor<S> {
         let expiry = expiry_ms.min().map(|ms| Duration::from_millis(ms.saturating_sub(now.ms)));
         let retries = self.listeners.iter().filter_map(|listener| listener.retry_at);
         let stop = self.stopping_since.and_then(|since| since.checked_add(self.limits.stop));
-<<<<<<< HEAD
-        let moments = retries.chain(stop).chain(self.turn_by).map(|moment| moment.saturating_duration_since(now));
-        expiries.chain(moments).min()
-=======
-        let moments = retries.chain(stop).map(|moment| moment.saturating_duration_since(now.instant));
-        moments.chain(expiry).min()
->>>>>>> http
+        let moments = retries.chain(stop).chain(self.turn_by);
+        moments.map(|moment| moment.saturating_duration_since(now.instant)).chain(expiry).min()
     }
 
     /// The clock.
