@@ -5,8 +5,8 @@
 //!
 //!   0  net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ snapshot/ geoip/
-//!   2  config/ inventory/
-//!   3  answer/ import/ plan/
+//!   2  config/ inventory/ verdicts/
+//!   3  answer/ crawl/ import/ plan/
 //!   4  serve/
 //!   5  daemon/
 //!   6  cli/
@@ -18,6 +18,7 @@
 pub mod answer;
 pub mod cli;
 pub mod config;
+pub mod crawl;
 pub mod daemon;
 pub mod geoip;
 pub mod http;
@@ -31,3 +32,4 @@ pub mod serve;
 pub mod snapshot;
 pub mod sys;
 pub mod turn;
+pub mod verdicts;
