@@ -9,7 +9,7 @@ use crate::inventory::{self, Inventory, Reading};
 
 /// Check the configuration and the lists; every problem is told with its file and line.
 ///
-/// Exit code 1 when there is one.
+/// Exit code 1 when there is one. GeoIP databases and snapshots are not opened.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Configuration file to check as well; its `lists` are checked when none are given.

@@ -17,9 +17,9 @@ pub enum Command {
     Info(One),
     /// Walk every byte of a snapshot; exit code 1 when something is wrong.
     Check(One),
-    /// Print every list as text: repo, family, place, mirrors in the order of the first turn.
+    /// Print every list as text: repo, family, place, and the first ten mirrors in the order of the first turn.
     Dump(One),
-    /// Compare two snapshots: repos that came and went, and per repo and place the mirrors of the lists.
+    /// Compare two snapshots: mirrors and repos that came and went, and the lists that `dump` shows otherwise.
     Diff(Two),
 }
 
