@@ -98,7 +98,8 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
         Some(path) => LogWriter::start(path, worker_count).map(|(writer, logs)| (Some(writer), logs))?,
         None => (None, Vec::new()),
     };
-    let shared = Arc::new(Shared::new(Live::new(edition), worker_count));
+    let log_lines_lost = log_writer.as_ref().map(LogWriter::lines_lost).unwrap_or_default();
+    let shared = Arc::new(Shared::new(Live::new(edition), worker_count, log_lines_lost));
     let now = unix_seconds();
     shared.vitals.started_unix_seconds.set(now);
     shared.vitals.changed_unix_seconds.set(now);
@@ -262,7 +263,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("listen_proxied", old.listen_proxied != new.listen_proxied),
         ("workers", old.workers != new.workers),
         ("access_log", old.access_log != new.access_log),
-        ("limits", old.limits != new.limits),
+        ("connections_max or *_seconds", old.limits != new.limits),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

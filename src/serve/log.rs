@@ -7,9 +7,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
+
+use super::counters::Count;
 
 /// A buffer is handed over when it has this many bytes, or a second after its first line.
 const BUFFER_BYTES_FULL: usize = 32 << 10;
@@ -165,6 +168,7 @@ fn write_number(number: usize, out: &mut Vec<u8>) {
 pub struct LogWriter {
     thread: Option<thread::JoinHandle<()>>,
     reopen: Sender<()>,
+    lines_lost: Arc<Count>,
 }
 
 impl LogWriter {
@@ -188,9 +192,16 @@ impl LogWriter {
         });
         let logs = logs.collect();
         let name = thread::Builder::new().name("access-log".to_owned());
-        let thread = name.spawn(move || write_all(target, &to_write, &written, &to_reopen));
+        let lines_lost = Arc::<Count>::default();
+        let losses = Arc::clone(&lines_lost);
+        let thread = name.spawn(move || write_all(target, &to_write, &written, &to_reopen, &losses));
         let thread = thread.map_err(|source| LogError { path: path.to_owned(), source })?;
-        Ok((LogWriter { thread: Some(thread), reopen }, logs))
+        Ok((LogWriter { thread: Some(thread), reopen, lines_lost }, logs))
+    }
+
+    /// Lines that could not be written: the disk was full, say. Counted by the thread.
+    pub fn lines_lost(&self) -> Arc<Count> {
+        Arc::clone(&self.lines_lost)
     }
 
     /// Closes the file and opens it again by its name, after a rotation.
@@ -239,7 +250,13 @@ impl Target {
 }
 
 /// The thread: writes buffers in the order they come, gives them back, reopens when told to.
-fn write_all(mut target: Target, full: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8>>, reopen: &Receiver<()>) {
+fn write_all(
+    mut target: Target,
+    full: &Receiver<Vec<u8>>,
+    empty: &Sender<Vec<u8>>,
+    reopen: &Receiver<()>,
+    lines_lost: &Count,
+) {
     let mut failing = false;
     let mut report = |result: io::Result<()>, doing: &str| match (result, failing) {
         (Err(error), false) => {
@@ -256,7 +273,11 @@ fn write_all(mut target: Target, full: &Receiver<Vec<u8>>, empty: &Sender<Vec<u8
         select_biased! {
             recv(full) -> buffer => {
                 let Ok(mut buffer) = buffer else { return };
-                report(target.write(&buffer), "write");
+                let result = target.write(&buffer);
+                if result.is_err() {
+                    lines_lost.add(buffer.iter().filter(|&&byte| byte == b'\n').count() as u64);
+                }
+                report(result, "write");
                 buffer.clear();
                 // There is room for every buffer there is.
                 let _ = empty.try_send(buffer);
