@@ -98,15 +98,31 @@ fn is_port(port: &[u8]) -> bool {
     number.is_some()
 }
 
+/// Unreserved and sub-delims: what stands for itself in a registered name (RFC 3986, section 3.2.2). A table, because
+/// every byte of every Host field is looked up.
+static IS_NAME_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128u8 {
+        table[byte as usize] = matches!(
+            byte,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'('
+                | b')' | b'*' | b'+' | b',' | b';' | b'='
+        );
+        byte += 1;
+    }
+    table
+};
+
 fn is_host(host: &[u8]) -> bool {
     if let [b'[', address @ .., b']'] = host {
         return str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok());
     }
-    let mut rest = host;
+    // What follows the bytes that stand for themselves: mostly nothing.
+    let mut rest = &host[host.iter().take_while(|byte| IS_NAME_BYTE[usize::from(**byte)]).count()..];
     while let [byte, tail @ ..] = rest {
         rest = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => tail,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => tail,
+            byte if IS_NAME_BYTE[usize::from(*byte)] => tail,
             b'%' if tail.len() >= 2 && tail[0].is_ascii_hexdigit() && tail[1].is_ascii_hexdigit() => &tail[2..],
             _ => return false,
         };
