@@ -3,10 +3,13 @@
 //! `cargo bench --bench parse`. Nanoseconds per request of this machine, median over rounds: to compare two states of the
 //! code one after the other, not to quote.
 
+mod stopwatch;
+
 use std::hint::black_box;
-use std::time::Instant;
 
 use mirrorlistd::http::{After, Answer, Conn, Date, Parsed, Refusal, Reply, Request, Response, Slots, Status, parse};
+
+use stopwatch::Rounds;
 
 /// What dnf 4 sends (libdnf's field order), about 250 bytes.
 const REQUEST: &str = "GET /?release=9-stream&arch=x86_64&repo=BaseOS&infra=stock HTTP/1.1\r\n\
@@ -19,7 +22,6 @@ const REQUEST: &str = "GET /?release=9-stream&arch=x86_64&repo=BaseOS&infra=stoc
 
 const DATE: &Date = b"Sun, 06 Nov 1994 08:49:37 GMT";
 const BODY: &[u8] = &[b'x'; 700];
-const ROUND_COUNT: usize = 51;
 const REQUESTS_PER_ROUND: usize = 32_000;
 
 struct Constant;
@@ -41,21 +43,8 @@ fn write_answer(reply: Reply, out: &mut Vec<u8>) {
 }
 
 /// Prints the median time per request of `round`, which does `REQUESTS_PER_ROUND` of them.
-fn measure(question: &str, mut round: impl FnMut()) {
-    let mut rounds_ns: Vec<u128> = (0..ROUND_COUNT)
-        .map(|_| {
-            let begin = Instant::now();
-            round();
-            begin.elapsed().as_nanos()
-        })
-        .collect();
-    rounds_ns.sort_unstable();
-    let per_request = |ns: u128| ns as f64 / REQUESTS_PER_ROUND as f64;
-    println!(
-        "{question:<44} {:7.1} ns  (best {:.1})",
-        per_request(rounds_ns[ROUND_COUNT / 2]),
-        per_request(rounds_ns[0])
-    );
+fn measure(question: &str, round: impl FnMut()) {
+    Rounds::time(REQUESTS_PER_ROUND, round).print(question);
 }
 
 fn reply() -> Reply {
