@@ -80,7 +80,7 @@ impl GeoCache {
 }
 
 /// Changes whenever one of the files does: a hash of names, lengths and times of change.
-fn key(files: &[PathBuf]) -> Result<u64, GeoError> {
+pub fn key(files: &[PathBuf]) -> Result<u64, GeoError> {
     let mut described = Vec::new();
     for path in files {
         let metadata = fs::metadata(path).map_err(|source| GeoError::Read { path: path.clone(), source })?;

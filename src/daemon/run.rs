@@ -82,6 +82,9 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
     // Before anything can be signalled, so that a HUP during a long start is a reload and not an end.
     let mut signals =
         Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(|source| system("watch signals", source))?;
+    if let Err(error) = sys::raise_descriptor_limit() {
+        eprintln!("descriptors state=not_raised error=\"{error}\"");
+    }
     let mut sources = Sources::default();
     let mut problem_count = 0;
     let edition = sources.edition(&config, Tolerance::Skip, &mut |problem| {

@@ -1,13 +1,14 @@
 //! `Sources`: from a configuration to what workers answer from.
 
-use std::env;
-use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{env, fs, io};
 
-use super::geo::{GeoCache, GeoError};
+use super::geo::{self, GeoCache, GeoError};
 use crate::answer::Atlas;
 use crate::config::Config;
-use crate::inventory::{self, Inventory, Problem, World};
+use crate::inventory::{self, Inventory, Problem, Reading, World};
 use crate::plan;
 use crate::serve::{Edition, Settings};
 use crate::snapshot::{CheckError, Full, Generation, OpenError, Store, StoreError, View};
@@ -63,27 +64,74 @@ pub enum Tolerance {
 #[derive(Default)]
 pub struct Sources {
     geo: GeoCache,
+    made: Option<(Inputs, Arc<Atlas>)>,
+}
+
+/// Device, inode, and time of change in seconds and nanoseconds: another file has another one.
+type FileIdentity = (u64, u64, i64, i64);
+
+/// All that an atlas is made from, by name: equal inputs make equal atlases.
+#[derive(PartialEq, Eq)]
+struct Inputs {
+    /// Content of the inventory.
+    lists: Option<u64>,
+    build: bool,
+    /// The published snapshot: its path, and the file that it is.
+    snapshot: Option<(PathBuf, Option<FileIdentity>)>,
+    geo: u64,
 }
 
 impl Sources {
-    /// Makes an edition of what the configuration names; tells of every problem by `report`.
+    /// Makes an edition of what the configuration names; tells of every problem by `report`. Where nothing but settings
+    /// has changed since the last time, the atlas stays the same.
     pub fn edition(
         &mut self,
         config: &Config,
         tolerance: Tolerance,
         report: &mut dyn FnMut(&Problem),
     ) -> Result<Edition, SourcesError> {
+        let lists = lists_folder(config);
+        let inputs = Inputs::now(config, lists.as_deref())?;
+        if let Some((made_from, atlas)) = &self.made
+            && *made_from == inputs
+        {
+            return Ok(Edition { settings: settings(config), atlas: Arc::clone(atlas) });
+        }
         // A machine that only serves needs no inventory; when it has one, it names the subdivisions of flat databases.
-        let inventory = match (config.build, lists_folder(config)) {
+        let reading = match (config.build, lists) {
             (true, None) => return Err(SourcesError::NoLists),
-            (false, None) => Inventory::default(),
+            (false, None) => Reading::default(),
             (_, Some(lists)) => read(&lists, tolerance, report)?,
         };
-        let world = World::new(&inventory.countries);
+        let world = World::new(&reading.inventory.countries);
         let resolve = |country, name: &str| world.subdivision_named(country, name);
-        let (generation, view) = snapshot(config, &inventory)?;
+        let (generation, view) = snapshot(config, &reading.inventory)?;
         let geo = self.geo.table(&config.geoip, config.state.as_deref(), &resolve)?;
-        Ok(Edition { settings: settings(config), atlas: Atlas::new(generation, view, geo) })
+        let atlas = Arc::new(Atlas::new(generation, view, geo));
+        // Problems are told each time, so an inventory that has some is read each time.
+        self.made = reading.problems.is_empty().then(|| {
+            let snapshot = Inputs::snapshot(config);
+            (Inputs { snapshot, ..inputs }, Arc::clone(&atlas))
+        });
+        Ok(Edition { settings: settings(config), atlas })
+    }
+}
+
+impl Inputs {
+    fn now(config: &Config, lists: Option<&Path>) -> Result<Inputs, SourcesError> {
+        Ok(Inputs {
+            lists: lists.map(inventory::fingerprint).transpose()?,
+            build: config.build,
+            snapshot: Inputs::snapshot(config),
+            geo: geo::key(&config.geoip)?,
+        })
+    }
+
+    fn snapshot(config: &Config) -> Option<(PathBuf, Option<FileIdentity>)> {
+        let path = Store::path_in_use(config.state.as_deref()?);
+        let file = fs::metadata(&path).ok();
+        let identity = file.map(|file| (file.dev(), file.ino(), file.mtime(), file.mtime_nsec()));
+        Some((path, identity))
     }
 }
 
@@ -95,14 +143,14 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn read(lists: &Path, tolerance: Tolerance, report: &mut dyn FnMut(&Problem)) -> Result<Inventory, SourcesError> {
+fn read(lists: &Path, tolerance: Tolerance, report: &mut dyn FnMut(&Problem)) -> Result<Reading, SourcesError> {
     let mut reading = inventory::read(lists)?;
     reading.problems.iter().for_each(report);
     if tolerance == Tolerance::Refuse && !reading.problems.is_empty() {
         let count = reading.problems.len();
         return Err(SourcesError::Problems { count, first: Box::new(reading.problems.swap_remove(0)) });
     }
-    Ok(reading.inventory)
+    Ok(reading)
 }
 
 /// The snapshot: built and published, only built, or published by others.

@@ -67,8 +67,33 @@ pub(super) fn is_value_byte(byte: u8) -> bool {
 
 /// Whether a line ends in LF without CR.
 pub(super) fn has_bare_lf(bytes: &[u8]) -> bool {
+    let Some((first, after)) = bytes.split_first() else { return false };
     // Pairs folded without a branch, so that the compiler makes vector instructions of it.
-    let pairs = bytes.iter().zip(bytes.iter().skip(1));
-    bytes.first() == Some(&b'\n')
-        || pairs.fold(false, |found, (&before, &byte)| found | ((byte == b'\n') & (before != b'\r')))
+    let pairs = bytes[..after.len()].iter().zip(after);
+    *first == b'\n'
+        || pairs.fold(0, |found, (&before, &byte)| found | u8::from((byte == b'\n') & (before != b'\r'))) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bare_line_ends_are_found_wherever_they_are() {
+        for length in 1..70 {
+            let mut bytes = vec![b'a'; length];
+            assert!(!has_bare_lf(&bytes));
+            for at in 0..length {
+                bytes[at] = b'\n';
+                assert!(has_bare_lf(&bytes), "LF at {at} of {length}");
+                if at > 0 {
+                    bytes[at - 1] = b'\r';
+                    assert!(!has_bare_lf(&bytes), "CRLF at {at} of {length}");
+                    bytes[at - 1] = b'a';
+                }
+                bytes[at] = b'a';
+            }
+        }
+        assert!(!has_bare_lf(b""));
+    }
 }

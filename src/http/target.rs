@@ -26,7 +26,8 @@ impl<'a> Target<'a> {
     pub fn parse(method: Option<Method>, target: &'a [u8]) -> Option<Target<'a>> {
         if method == Some(Method::Connect) {
             // Authority-form: a port is required (RFC 9112, section 3.2.3).
-            let has_port = target.last().is_some_and(u8::is_ascii_digit) && port_start(target).is_some();
+            let digits = target.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            let has_port = digits > 0 && target[..target.len() - digits].last() == Some(&b':');
             return (has_port && is_authority(target)).then_some(Target {
                 path: b"",
                 query: None,
@@ -71,26 +72,29 @@ fn after_scheme(target: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// Where the port begins, when there is a colon for one.
-fn port_start(authority: &[u8]) -> Option<usize> {
-    let colon = authority.iter().rposition(|&byte| byte == b':')?;
-    // A colon inside the brackets of an IPv6 address is none.
-    (!authority[colon..].contains(&b']')).then_some(colon + 1)
-}
-
 /// Whether this is a valid, non-empty `host[:port]`: a registered name, an IPv4 address or `[IPv6]`.
 ///
 /// An empty host is refused although the grammar has it: http URIs need one (RFC 9110, section 4.2.1), and RFC 9112
 /// (section 3.3) leaves the choice to the server.
 pub(super) fn is_authority(authority: &[u8]) -> bool {
-    let (host, port) = match port_start(authority) {
-        Some(start) => (&authority[..start - 1], &authority[start..]),
-        None => (authority, [].as_slice()),
-    };
-    is_port(port) && is_host(host)
+    if let [b'[', rest @ ..] = authority {
+        let Some(end) = rest.iter().position(|&byte| byte == b']') else { return false };
+        let is_address = str::from_utf8(&rest[..end]).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok());
+        return is_address && is_port_part(&rest[end + 1..]);
+    }
+    let mut rest = authority;
+    loop {
+        let plain_bytes = rest.iter().take_while(|&&byte| IS_NAME_BYTE[usize::from(byte)]).count();
+        rest = match &rest[plain_bytes..] {
+            [b'%', high, low, tail @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => tail,
+            rest => break rest.len() < authority.len() && is_port_part(rest),
+        };
+    }
 }
 
-fn is_port(port: &[u8]) -> bool {
+/// Nothing, or a colon and a port, which may be empty (RFC 3986, section 3.2.3).
+fn is_port_part(part: &[u8]) -> bool {
+    let [b':', port @ ..] = part else { return part.is_empty() };
     let number = port.iter().try_fold(0u32, |number, &digit| {
         let number = number * 10 + u32::from(digit.is_ascii_digit().then(|| digit - b'0')?);
         (number <= 65535).then_some(number)
@@ -98,21 +102,18 @@ fn is_port(port: &[u8]) -> bool {
     number.is_some()
 }
 
-fn is_host(host: &[u8]) -> bool {
-    if let [b'[', address @ .., b']'] = host {
-        return str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok());
+/// Whether a byte may be in a registered name as it is: RFC 3986, section 3.2.2.
+static IS_NAME_BYTE: [bool; 256] = {
+    let mut is_name_byte = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let is_unreserved = matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~');
+        let is_delimiter = matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=');
+        is_name_byte[byte as usize] = is_unreserved || is_delimiter;
+        byte += 1;
     }
-    let mut rest = host;
-    while let [byte, tail @ ..] = rest {
-        rest = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => tail,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => tail,
-            b'%' if tail.len() >= 2 && tail[0].is_ascii_hexdigit() && tail[1].is_ascii_hexdigit() => &tail[2..],
-            _ => return false,
-        };
-    }
-    !host.is_empty()
-}
+    is_name_byte
+};
 
 #[cfg(test)]
 mod tests {

@@ -27,5 +27,5 @@ pub use files::{FILE_BYTES_MAX, FILE_COUNT_MAX, ReadError};
 pub use form::{MIRROR_NAME_BYTES_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX, TITLE_BYTES_MAX, URL_BYTES_MAX};
 pub use model::*;
 pub use problem::{PROBLEMS_MAX, Problem};
-pub use reading::{Reading, read, read_text};
+pub use reading::{Reading, fingerprint, read, read_text};
 pub use world::World;

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::Xxh3Default;
+
 use super::block::Block;
 use super::check::check;
 use super::entry::Entries;
@@ -32,6 +34,27 @@ pub fn read(folder: &Path) -> Result<Reading, ReadError> {
         }
     }
     Ok(examined(entries, problems))
+}
+
+/// Names the content of all files that `read` would read: XXH3-64 of their paths and bytes. Two equal fingerprints read
+/// the same.
+pub fn fingerprint(folder: &Path) -> Result<u64, ReadError> {
+    let mut problems = Problems::default();
+    let mut hash = Xxh3Default::new();
+    for path in files::find(folder, &mut problems)? {
+        hash.update(path.as_os_str().as_encoded_bytes());
+        match files::load(&path) {
+            Ok(bytes) => {
+                hash.update(&(bytes.len() as u64).to_le_bytes());
+                hash.update(&bytes);
+            }
+            Err(problem) => hash.update(problem.to_string().as_bytes()),
+        }
+    }
+    for problem in problems.into_sorted() {
+        hash.update(problem.to_string().as_bytes());
+    }
+    Ok(hash.digest())
 }
 
 /// Reads files that are in memory already, in the order given. Each path should be given once.

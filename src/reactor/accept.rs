@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 
-use super::event_loop::Reactor;
+use super::event_loop::{Moment, Reactor};
 use super::limits::Limit;
 use super::reason::{AcceptError, CloseReason};
 use super::service::Service;
@@ -49,13 +49,13 @@ impl Listener {
 
 impl<S: Service> Reactor<S> {
     /// Accepts what waits, within bounds.
-    pub(super) fn accept(&mut self, service: &mut S, now: Instant) {
+    pub(super) fn accept(&mut self, service: &mut S, now: Moment) {
         if self.spare.is_none() {
             self.spare = self.spare_descriptor();
         }
         for index in 0..self.listeners.len() {
             let listener = &mut self.listeners[index];
-            if listener.retry_at.is_some_and(|moment| now >= moment) {
+            if listener.retry_at.is_some_and(|moment| now.instant >= moment) {
                 listener.retry_at = None;
                 listener.is_ready = true;
             }
@@ -65,7 +65,7 @@ impl<S: Service> Reactor<S> {
         }
     }
 
-    fn accept_from(&mut self, index: usize, service: &mut S, now: Instant) {
+    fn accept_from(&mut self, index: usize, service: &mut S, now: Moment) {
         let is_stopping = self.is_stopping();
         for _ in 0..ACCEPT_COUNT_MAX {
             let listener = &mut self.listeners[index];
@@ -83,7 +83,7 @@ impl<S: Service> Reactor<S> {
                         continue;
                     }
                     self.counters.accepted += 1;
-                    let session = service.open(peer, index, now);
+                    let session = service.open(peer, index, now.instant);
                     self.open(stream, session, service, now);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -105,7 +105,7 @@ impl<S: Service> Reactor<S> {
                     if !has_room {
                         let listener = &mut self.listeners[index];
                         listener.is_ready = false;
-                        listener.retry_at = Some(now + RETRY);
+                        listener.retry_at = Some(now.instant + RETRY);
                         return;
                     }
                 }

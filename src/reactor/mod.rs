@@ -1,6 +1,7 @@
 //! The event loop of one worker: sockets, buffers and time limits, without any knowledge of what the bytes mean.
 //!
 //! - `event_loop`   `Reactor`, the loop: poll, serve, accept, expire
+//! - `connection`   its part that reads, sends and ends
 //! - `accept`       its part that accepts, refuses and sheds
 //! - `service`      `Service`, what the loop asks about each connection's bytes
 //! - `table`        `Table`, the connections by number and in the order of their waiting
@@ -16,6 +17,7 @@
 //! and each gets one read per turn.
 
 mod accept;
+mod connection;
 mod counters;
 mod event_loop;
 mod handle;

@@ -434,8 +434,8 @@ fn idle_connections_hold_no_buffer() {
         clients.iter().for_each(|client| client.send(text));
         let awaited_bytes = reactor.counters.read_bytes + 300 * text.len() as u64;
         while reactor.counters.read_bytes < awaited_bytes {
-            reactor.wait(&mut events, Instant::now()).unwrap();
-            reactor.turn(&mut service, &events, Instant::now());
+            reactor.wait(&mut events, reactor.now()).unwrap();
+            reactor.turn(&mut service, &events, reactor.now());
         }
     }
     for client in &mut clients {
@@ -446,7 +446,7 @@ fn idle_connections_hold_no_buffer() {
         assert_eq!(reactor.table.get_mut(key).unwrap().held_bytes(), 0);
     }
     // With nothing to do but wait for the idle limit, there is no turn.
-    assert!(reactor.poll_timeout(Instant::now()).unwrap() > Duration::from_secs(30));
+    assert!(reactor.poll_timeout(reactor.now()).unwrap() > Duration::from_secs(30));
 }
 
 /// Runs the next test again, alone and with few descriptors.

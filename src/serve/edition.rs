@@ -22,7 +22,7 @@ pub struct Edition {
     /// Settings.
     pub settings: Settings,
     /// Knowledge.
-    pub atlas: Atlas,
+    pub atlas: Arc<Atlas>,
 }
 
 /// The edition in use. Workers look at a number once per turn; only when it has changed do they take the lock.

@@ -86,9 +86,14 @@ impl Store {
         Ok(Store { folder: folder.to_owned() })
     }
 
+    /// Path of the link to the generation in use of the store in `folder`.
+    pub fn path_in_use(folder: &Path) -> PathBuf {
+        folder.join(CURRENT)
+    }
+
     /// Path of the link to the generation in use.
     pub fn current_path(&self) -> PathBuf {
-        self.folder.join(CURRENT)
+        Store::path_in_use(&self.folder)
     }
 
     /// Whether a snapshot is in use.

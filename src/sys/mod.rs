@@ -2,11 +2,14 @@
 //!
 //! - `map`      bytes in memory that never change: a mapped file, or pages of our own
 //! - `socket`   sockets that listen
+//! - `descriptors`   how many descriptors the process may have
 
 #![allow(unsafe_code)]
 
+mod descriptors;
 mod map;
 mod socket;
 
+pub use descriptors::raise_descriptor_limit;
 pub use map::Map;
 pub use socket::{LISTEN_BACKLOG, ListenError, listen};
