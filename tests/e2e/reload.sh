@@ -24,9 +24,17 @@ URL="$V4/?$SMALL_QUERY"
 
 hosts() { curl -sS -m 5 "$URL" | sed 's|^[a-z]*://\([^./]*\).*|\1|' | sort | paste -sd,; }
 hosts_are() { [ "$(hosts)" = "$1" ]; }
-hup_for() { # SECONDS: paced by the clock, as a pause alone would add the time of what is between
-  local began=${EPOCHREALTIME/[.,]/} i pause pause_us
-  for ((i = 1; i <= $1 * HUPS_PER_SECOND; i++)); do
+# hup_for SECONDS [MIRROR-NAME...]: paced by the clock, as a pause alone would add the time of what is between. With
+# names, every other signal finds other lists, so that a snapshot is built, published and changed over to.
+hup_for() {
+  local began=${EPOCHREALTIME/[.,]/} count=$(($1 * HUPS_PER_SECOND)) i pause pause_us
+  shift
+  for ((i = 1; i <= count; i++)); do
+    if [ $# -gt 0 ] && ((i % 2)); then
+      small_inventory "$W/next" "$@"
+      echo "# $began $i" >>"$W/next"
+      mv "$W/next" "$OWN"
+    fi
     kill -HUP "$SERVER"
     pause_us=$((began + i * 1000000 / HUPS_PER_SECOND - ${EPOCHREALTIME/[.,]/}))
     ((pause_us > 0)) || continue
@@ -54,37 +62,43 @@ judge_load() { # NAME: waits for the clients and fails with the first that met a
 p99_us() { sed -n 's/.* p99_us=\([0-9]*\).*/\1/p' "$W/$1.out"; }
 
 hosts_are a,b,c || fail "the first answer is $(hosts)"
-# The base is taken after a round of the same kind: buffers that are kept for good are then there.
+# break_and_mend SECONDS: a header without its second bracket, on the last line, for so long; then a fourth mirror.
+break_and_mend() {
+  { cat "$OWN"; echo '[[mirror]'; } >"$W/broken"
+  broken_line=$(wc -l <"$W/broken")
+  mv "$W/broken" "$OWN"
+  hup_for "$1"
+  hosts_are a,b,c || fail "with a broken file the answer is $(hosts)"
+  hup_for 1 a b c d
+  until_true 10 hosts_are a,b,c,d || fail "the mended file is not served: $(hosts)"
+}
+
 load still 2
 judge_load still
-load warm 2
-hup_for 1
+# The base is taken after a round of the same kind: memory that is kept for good is then there.
+load warm 4
+hup_for 1 a b c
+break_and_mend 1
+hup_for 1 a b c
 judge_load warm
+until_true 10 hosts_are a,b,c || fail "the fourth mirror is still served: $(hosts)"
 sleep 2
 fds=$(server_fd_count) maps=$(map_count) rss=$(rss_kb)
 
 done_before=$(reloads done)
 # The load goes on for longer than the signals, so that none of them comes to an idle server.
 load reload $((RELOAD_SECONDS + 2))
-hup_for 3
+hup_for 5 a b c
+until_true 10 hosts_are a,b,c || fail "the answer is $(hosts)"
 failed_before=$(reloads failed)
-# A header without its second bracket, on the last line.
-{ cat "$OWN"; echo '[[mirror]'; } >"$W/broken"
-broken_line=$(wc -l <"$W/broken")
-mv "$W/broken" "$OWN"
-hup_for 3
-hosts_are a,b,c || fail "with a broken file the answer is $(hosts)"
+break_and_mend 4
 grep -qE "zz-e2e\.toml:$broken_line\b" "$W/server.log" "$W/server.out" || fail "no zz-e2e.toml:$broken_line in the log"
 failed_after=$(reloads failed)
 [ "$failed_after" -gt "$failed_before" ] || fail "no counter of failed reloads moved ($failed_before, $failed_after)"
-small_inventory "$W/mended" a b c d
-mv "$W/mended" "$OWN"
-hup_for 4
-until_true 10 hosts_are a,b,c,d || fail "the mended file is not served: $(hosts)"
 judge_load reload
 # Signals that come while a reload is under way are one signal, so there may be fewer reloads than HUPs.
 done_count=$(($(reloads done) - done_before))
-[ "$done_count" -ge "$RELOAD_SECONDS" ] || fail "only $done_count reloads were done in $RELOAD_SECONDS s"
+[ "$done_count" -ge 5 ] || fail "only $done_count reloads were done in $RELOAD_SECONDS s"
 ok "$((RELOAD_SECONDS * HUPS_PER_SECOND)) HUPs under load, $done_count reloads: $(cut -d' ' -f1-7 "$W/reload-keep.out")"
 ok "a connection each: $(cut -d' ' -f1-7 "$W/reload-close.out")"
 ok "a broken file: old state served, zz-e2e.toml:$broken_line logged, $((failed_after - failed_before)) counted"
