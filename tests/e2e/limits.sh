@@ -58,7 +58,8 @@ for fd in "${FDS[@]}"; do answered "$fd" || fail "an idle connection had no firs
 answers_now || fail "no answer beside $idle_count idle connections"
 held_kb=$(($(server_anon_kb) - before_kb))
 idle_bytes=$((held_kb * 1024 / idle_count))
-[ "$idle_bytes" -le 1024 ] || fail "$idle_bytes bytes for each idle connection"
+# The goal is 300; the rest is room for the pages at both ends and for buffers that the loop took in its first turns.
+[ "$idle_bytes" -le 400 ] || fail "$idle_bytes bytes for each idle connection"
 busy=$(cpu_per_mille 3)
 [ "$busy" -le 20 ] || fail "$idle_count idle connections cost $busy/1000 of a CPU"
 for fd in "${FDS[@]:0:10}" "${FDS[@]: -10}"; do
