@@ -70,7 +70,10 @@ impl<'a> Ranker<'a> {
         let country = place.country();
         let continent = self.world.continent(place);
         let mut ranking = Ranking::default();
-        ranking.phase(self.public.iter().filter(|one| one.place == Some(place)));
+        // Of clients in a country as a whole nothing more is known: mirrors without a subdivision are no nearer to them.
+        if place != country {
+            ranking.phase(self.public.iter().filter(|one| one.place == Some(place)));
+        }
         ranking.phase(self.public.iter().filter(|one| one.is_in(country)));
         for near in self.world.nearby(country).into_iter().take(NEARBY_COUNT) {
             ranking.phase(self.public.iter().filter(|one| one.serves_others() && one.is_in(near)));

@@ -16,6 +16,9 @@ use super::embers::write_embers;
 /// How long anything may take before a test fails. Long: machines that run tests are slow at times.
 const WAIT_TIME: Duration = Duration::from_secs(30);
 
+/// Between two looks at a condition.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
+
 /// The built program.
 pub fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mirrorlistd"))
@@ -26,7 +29,8 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + WAIT_TIME;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain for: {what}");
-        thread::yield_now();
+        // A pause between two looks, so that what is looked at gets the processor. No outcome depends on it.
+        thread::park_timeout(LOOK_PAUSE);
     }
 }
 
