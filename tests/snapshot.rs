@@ -257,6 +257,27 @@ proptest! {
 }
 
 #[test]
+fn the_shipped_lists_leave_nobody_without_a_url() {
+    let lists = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("lists");
+    let reading = mirrorlistd::inventory::read(&lists).unwrap();
+    let bytes = plan::build(&reading.inventory).unwrap();
+    let view = View::open(&bytes[..]).unwrap();
+    let places = ["DE", "US-TX", "NZ", "AQ"].map(|code| view.place(code.parse().unwrap()).unwrap());
+    let rows: Vec<Row> = [PlaceIndex::FALLBACK].into_iter().chain(places).map(Row::Place).collect();
+    let mut listed_count = 0;
+    for (names, index) in view.keys() {
+        let repo = view.repo(index).unwrap();
+        for (family, row) in Family::ALL.into_iter().flat_map(|family| rows.iter().map(move |row| (family, *row))) {
+            let serving = view.serving(&repo, family);
+            let has_mirror = view.candidates(&repo, family, row, 0).any(|mirror| serving.base(mirror).is_some());
+            assert!(has_mirror || view.last_resort(repo.tree).is_some(), "{names:?} {family} {row:?}");
+            listed_count += usize::from(has_mirror);
+        }
+    }
+    assert!(listed_count > 1000, "{listed_count} lists");
+}
+
+#[test]
 fn readers_see_the_old_snapshot_or_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path()).unwrap();
