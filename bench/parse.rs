@@ -1,7 +1,7 @@
 //! How long does a request take from its bytes to the answer's, without sockets and without a lookup?
 //!
-//! `cargo bench --bench parse`. Nanoseconds per request of this machine, median over rounds: to compare two states of the
-//! code one after the other, not to quote.
+//! `cargo bench --bench parse`. Nanoseconds per request of this machine, median over rounds: to compare two states of
+//! the code one after the other, not to quote.
 
 mod stopwatch;
 

@@ -47,7 +47,8 @@ fn summary(inventory: &Inventory) -> String {
     let releases: usize = inventory.distributions.iter().map(|one| one.releases.len()).sum();
     let prefixes: usize = inventory.clouds.iter().flat_map(|cloud| &cloud.regions).map(|one| one.prefixes.len()).sum();
     format!(
-        "{} distributions, {releases} releases, {repos} repos, {} mirrors ({} listed), {} clouds with {prefixes} prefixes, {} countries",
+        "{} distributions, {releases} releases, {repos} repos, {} mirrors ({} listed), \
+         {} clouds with {prefixes} prefixes, {} countries",
         inventory.distributions.len(),
         inventory.mirrors.len(),
         inventory.mirrors.iter().filter(|mirror| mirror.listed).count(),
