@@ -104,7 +104,7 @@ fn stage(folder: &Path) -> (Arc<Shared>, LogWriter, AccessLog) {
     let edition: Edition =
         Sources::default().edition(&config, Tolerance::Refuse, &mut |problem| panic!("{problem}")).unwrap();
     let (writer, mut logs) = LogWriter::start(&folder.join("access.log"), 1).unwrap();
-    (Arc::new(Shared::new(Live::new(edition), 1)), writer, logs.remove(0))
+    (Arc::new(Shared::new(Live::new(edition), 1, Arc::default())), writer, logs.remove(0))
 }
 
 #[test]

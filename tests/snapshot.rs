@@ -280,7 +280,7 @@ fn the_shipped_lists_leave_nobody_without_a_url() {
 #[test]
 fn readers_see_the_old_snapshot_or_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::new(folder.path()).unwrap();
+    let store = Store::new(folder.path());
     let versions: Vec<Vec<u8>> = (0..3)
         .map(|count| {
             let mut inventory = inventory();

@@ -212,7 +212,7 @@ impl Control<'_> {
                 vitals.inventory_problems.set(0);
                 eprintln!("reload state=done generation={generation}");
                 for key in needs_restart(started_with, &config) {
-                    eprintln!("reload state=partial setting={key} note=\"takes effect at the next start\"");
+                    eprintln!("reload state=partial setting=\"{key}\" note=\"takes effect at the next start\"");
                 }
             }
             Err(error) => {
