@@ -20,8 +20,8 @@ pub enum Outcome {
     Listed,
     /// No mirror is left: the last-resort URL of the tree.
     LastResort,
-    /// No mirror is left for the client's family, and the tree has no last-resort URL: mirrors for the other family, which
-    /// most clients can reach as well.
+    /// No mirror is left for the client's family, and the tree has no last-resort URL: mirrors for the other family,
+    /// which most clients can reach as well.
     OtherFamily,
     /// No mirror is left at all: an empty list.
     Empty,
