@@ -173,7 +173,7 @@ fn addresses_inside(dice: &mut Dice, atlas: &Atlas) -> Vec<IpAddr> {
     (0..ADDRESS_COUNT).map(|_| inside(dice)).collect()
 }
 
-fn shipped() -> Atlas {
+fn shipped() -> Arc<Atlas> {
     let mut config = Config::shipped();
     config.lists = Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/lists")));
     Sources::default().edition(&config, Tolerance::Refuse, &mut |_| ()).expect("shipped lists").atlas

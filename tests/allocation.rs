@@ -104,7 +104,8 @@ fn stage(folder: &Path) -> (Arc<Shared>, LogWriter, AccessLog) {
     let edition: Edition =
         Sources::default().edition(&config, Tolerance::Refuse, &mut |problem| panic!("{problem}")).unwrap();
     let (writer, mut logs) = LogWriter::start(&folder.join("access.log"), 1).unwrap();
-    (Arc::new(Shared::new(Live::new(edition), 1)), writer, logs.remove(0))
+    let shared = Shared::new(Live::new(edition), 1, writer.lines_lost());
+    (Arc::new(shared), writer, logs.remove(0))
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn reloads_leave_nothing_behind() {
         }
     };
     let alternate = |round: usize| {
-        let text = if round % 2 == 0 { MORE } else { "" };
+        let text = if round.is_multiple_of(2) { MORE } else { "" };
         server.write("lists/mirrors.toml", format!("{}{text}", mirrors()));
         server.reload("done");
         assert_eq!(kept_status(&server), 200);

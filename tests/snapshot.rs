@@ -184,7 +184,8 @@ proptest! {
             let tree = view.tree_name(repo.tree);
             for family in Family::ALL {
                 let serving = view.serving(&repo, family);
-                // Whoever is active, listed, has the tree and is reached over the family: no one else, and no one twice.
+                // Whoever is active, listed, has the tree and is reached over the family: no one else, and no one
+                // twice.
                 let may: BTreeSet<&str> = inventory.mirrors.iter()
                     .filter(|one| one.status == Status::Active && one.listed)
                     .filter(|one| one.base.contains_key(tree) && one.families.contains(&family))
@@ -280,7 +281,7 @@ fn the_shipped_lists_leave_nobody_without_a_url() {
 #[test]
 fn readers_see_the_old_snapshot_or_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::new(folder.path()).unwrap();
+    let store = Store::new(folder.path());
     let versions: Vec<Vec<u8>> = (0..3)
         .map(|count| {
             let mut inventory = inventory();

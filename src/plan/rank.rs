@@ -70,7 +70,8 @@ impl<'a> Ranker<'a> {
         let country = place.country();
         let continent = self.world.continent(place);
         let mut ranking = Ranking::default();
-        // Of clients in a country as a whole nothing more is known: mirrors without a subdivision are no nearer to them.
+        // Of clients in a country as a whole nothing more is known: mirrors without a subdivision are no nearer to
+        // them.
         if place != country {
             ranking.phase(self.public.iter().filter(|one| one.place == Some(place)));
         }
