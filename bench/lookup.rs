@@ -1,10 +1,10 @@
 //! How long does an answer take, from a parsed query and an address to the body in a buffer?
 //!
-//! `cargo bench --bench lookup` prints nanoseconds per answer for random addresses and the queries of a realistic mix of
-//! clients (`bench/clients`), and for each part of the way by itself; the parts are timed over addresses and queries in
-//! the same order as the whole, so they add up to more or less the whole. Shipped lists, and in their place a cloud with
-//! 100,000 prefixes. With `../shared/data` beside this repository the targets that CentOS's repositories named are asked
-//! as well.
+//! `cargo bench --bench lookup` prints nanoseconds per answer for random addresses and the queries of a realistic mix
+//! of clients (`bench/clients`), and for each part of the way by itself; the parts are timed over addresses and queries
+//! in the same order as the whole, so they add up to more or less the whole. Shipped lists, and in their place a cloud
+//! with 100,000 prefixes. With `../shared/data` beside this repository the targets that CentOS's repositories named are
+//! asked as well.
 
 mod clients;
 mod dice;

@@ -3,8 +3,8 @@
 //! `cargo bench --bench request` prints nanoseconds per request for the head that dnf sends, with the shipped lists and
 //! the access log on, one at a time and 16 at a time.
 //!
-//! `cargo bench --bench request -- COUNT` makes so many requests and prints nothing, for valgrind: the difference of two
-//! runs' instructions over the difference of their counts is what a request takes (`bench/README.md` says how).
+//! `cargo bench --bench request -- COUNT` makes so many requests and prints nothing, for valgrind: the difference of
+//! two runs' instructions over the difference of their counts is what a request takes (`bench/README.md` says how).
 
 mod dice;
 mod stopwatch;

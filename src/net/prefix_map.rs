@@ -1,8 +1,8 @@
 //! `PrefixMap`: networks with values, frozen, asked by address for the longest network that holds it.
 //!
 //! The borders of all networks cut the addresses into spans, each held by one network or by nobody. A lookup finds the
-//! last span that starts at or before the address: a table over the upper 16 bits says among which few to search. A tree
-//! would take a step, and often a line of memory, for every few bits of the address.
+//! last span that starts at or before the address: a table over the upper 16 bits says among which few to search. A
+//! tree would take a step, and often a line of memory, for every few bits of the address.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
