@@ -104,7 +104,8 @@ fn stage(folder: &Path) -> (Arc<Shared>, LogWriter, AccessLog) {
     let edition: Edition =
         Sources::default().edition(&config, Tolerance::Refuse, &mut |problem| panic!("{problem}")).unwrap();
     let (writer, mut logs) = LogWriter::start(&folder.join("access.log"), 1).unwrap();
-    (Arc::new(Shared::new(Live::new(edition), 1, Arc::default())), writer, logs.remove(0))
+    let shared = Shared::new(Live::new(edition), 1, writer.lines_lost());
+    (Arc::new(shared), writer, logs.remove(0))
 }
 
 #[test]
@@ -157,17 +158,35 @@ fn an_answer_allocates_nothing() {
     assert!(std::fs::metadata(folder.path().join("access.log")).unwrap().len() > 100_000, "the log was written");
 }
 
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// Gets a worker to make as many buffers as it will need at a time, and as large: eight clients with half a long head.
+fn crowd(address: SocketAddr) {
+    let mut clients: Vec<TcpStream> = (0..8).map(|_| connect(address)).collect();
+    let head = format!("GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: {}", "x".repeat(8000));
+    for client in &mut clients {
+        client.write_all(head.as_bytes()).unwrap();
+    }
+    // One loop serves in turns: once others were answered, all of these have been read.
+    visit(address);
+    for mut client in clients {
+        client.write_all(b"\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("ok\n"), "{answer}");
+    }
+}
+
 /// What clients do to a worker: each head on its own connection, then all that go on pipelined on one.
 fn visit(address: SocketAddr) {
-    let connect = || {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream
-    };
     let mut bytes = Vec::new();
     for (head, goes_on) in HEADS {
         let closes = if *goes_on { "Connection: close\r\n" } else { "" };
-        let mut stream = connect();
+        let mut stream = connect(address);
         // In two pieces, the first of which is a whole request on its way to be one.
         let (first, rest) = head.as_bytes().split_at(head.len() / 2);
         stream.write_all(first).unwrap();
@@ -178,9 +197,9 @@ fn visit(address: SocketAddr) {
         stream.read_to_end(&mut bytes).unwrap();
         assert!(bytes.starts_with(b"HTTP/1.1 "));
     }
-    let mut stream = connect();
+    let mut stream = connect(address);
     let all: String = HEADS.iter().filter(|(_, goes_on)| *goes_on).map(|(head, _)| format!("{head}\r\n")).collect();
-    stream.write_all(all.repeat(5).as_bytes()).unwrap();
+    stream.write_all(all.repeat(2).as_bytes()).unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
     bytes.clear();
     stream.read_to_end(&mut bytes).unwrap();
@@ -199,6 +218,7 @@ fn a_worker_allocates_nothing() {
     let worker = Worker::new(Arc::clone(&shared), 0, listeners, Some(log), Limits::default()).unwrap();
     let handle = worker.handle();
     let clients = thread::spawn(move || {
+        crowd(address);
         (0..20).for_each(|_| visit(address));
         let before = counted(COUNTER);
         (0..100).for_each(|_| visit(address));

@@ -197,7 +197,8 @@ fn a_known_repo_has_always_a_url() {
         assert_eq!(sorted(&got), set(all), "{place}: the fallback");
         assert!(got.body.lines().last().unwrap().contains("//own."), "the project's own server is the last");
     }
-    // The mirrors of a whole country are of one rank when nothing is known of the client's subdivision, or none is there.
+    // The mirrors of a whole country are of one rank when nothing is known of the client's subdivision, or none is
+    // there.
     for place in ["US", "US-NV"] {
         let got = server.get_as(client_of(place, 4), BASEOS);
         let lines = got.lines();

@@ -184,7 +184,8 @@ proptest! {
             let tree = view.tree_name(repo.tree);
             for family in Family::ALL {
                 let serving = view.serving(&repo, family);
-                // Whoever is active, listed, has the tree and is reached over the family: no one else, and no one twice.
+                // Whoever is active, listed, has the tree and is reached over the family: no one else, and no one
+                // twice.
                 let may: BTreeSet<&str> = inventory.mirrors.iter()
                     .filter(|one| one.status == Status::Active && one.listed)
                     .filter(|one| one.base.contains_key(tree) && one.families.contains(&family))

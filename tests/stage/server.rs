@@ -136,8 +136,8 @@ impl Server {
         assert!(sent.success(), "kill -{name}");
     }
 
-    /// Sends HUP and waits until that reload has taken effect (`done`) or was refused (`failed`). Gives what was written
-    /// to standard error about it.
+    /// Sends HUP and waits until that reload has taken effect (`done`) or was refused (`failed`). Gives what was
+    /// written to standard error about it.
     pub fn reload(&self, result: &str) -> String {
         let counter = format!("mirrorlistd_reloads_total{{result=\"{result}\"}}");
         let written_before = self.stderr().len();
