@@ -116,6 +116,7 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
         let thread = name.spawn(move || serve(worker, number));
         threads.push(thread.map_err(|source| system("start a thread", source))?);
     }
+    sys::give_back_free_memory();
     announce(&addresses);
     let mut control = Control { origin, sources, shared, handles, log_writer };
     for signal in signals.forever() {
@@ -212,7 +213,7 @@ impl Control<'_> {
                 vitals.inventory_problems.set(0);
                 eprintln!("reload state=done generation={generation}");
                 for key in needs_restart(started_with, &config) {
-                    eprintln!("reload state=partial setting={key} note=\"takes effect at the next start\"");
+                    eprintln!("reload state=partial setting=\"{key}\" note=\"takes effect at the next start\"");
                 }
             }
             Err(error) => {
@@ -223,6 +224,7 @@ impl Control<'_> {
         }
         // Idle workers change over as well, so that the old snapshot is let go.
         self.wake();
+        sys::give_back_free_memory();
     }
 
     fn reopen_log(&self) {

@@ -70,7 +70,7 @@ impl<'a> Ranker<'a> {
         let country = place.country();
         let continent = self.world.continent(place);
         let mut ranking = Ranking::default();
-        // Of clients in a country as a whole nothing more is known: mirrors without a subdivision are no nearer to
+        // Of clients in a country as a whole nothing more is known: a mirror without a subdivision is no nearer to
         // them.
         if place != country {
             ranking.phase(self.public.iter().filter(|one| one.place == Some(place)));

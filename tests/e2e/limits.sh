@@ -71,14 +71,16 @@ ok "$idle_count idle connections: $idle_bytes bytes of memory each, $busy/1000 o
 
 # --- heads that never end
 slow_head() {
-  local line='' began=$EPOCHSECONDS
+  local line='' part began=$EPOCHSECONDS
   exec 3<>"/dev/tcp/127.0.0.1/${V4##*:}"
   printf 'GET /?%s HTTP/1.1\r\nHost: e2e\r\n' "$SMALL_QUERY" >&3
-  # The read is the pause; each line sent is a sign of life that must not prolong anything.
-  while ! read -r -t 1 line <&3 && ((EPOCHSECONDS - began < 20)); do
+  # The read is the pause, which may end in the middle of the answer; each line sent is a sign of life that must not
+  # prolong anything.
+  while ! read -r -t 1 part <&3 && ((EPOCHSECONDS - began < 20)); do
+    line+=$part
     printf 'X-Slow: 1\r\n' >&3 2>/dev/null || break
   done
-  echo "$((EPOCHSECONDS - began)) $line"
+  echo "$((EPOCHSECONDS - began)) $line$part"
 }
 slow_pids=()
 for i in $(seq 20); do
