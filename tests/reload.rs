@@ -54,7 +54,10 @@ fn new_lists_take_effect() {
     server.configure("lines_max = 2\nidle_seconds = 5");
     server.reload("done");
     until("word of what a reload cannot change", || {
-        server.stderr().lines().any(|line| line.starts_with("reload state=partial") && line.contains("_seconds"))
+        server
+            .stderr()
+            .lines()
+            .any(|line| line.starts_with("reload state=partial setting=\"connections_max or *_seconds\""))
     });
 }
 
