@@ -18,7 +18,7 @@ const SLOT_STARTS: u32 = 4;
 const NOBODY: u32 = u32::MAX;
 
 /// A frozen map from networks to values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PrefixMap<T> {
     networks: Vec<(IpNetwork, T)>,
     ipv4: Spans,

@@ -7,7 +7,7 @@
 //!
 //! Not here: which of them are good for a repo. That is a set beside the lists, and what is not in it is passed over.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::TURN_COUNT;
 use crate::inventory::{Continent, Kind, World};
@@ -137,14 +137,14 @@ impl<'a> Ranking<'a> {
     /// The order of a turn, `count_max` mirrors at most, each once.
     fn order(&self, turn: usize, count_max: usize) -> Vec<MirrorIndex> {
         let mut ordered = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = vec![false; self.phases.iter().map(Phase::index_end).max().unwrap_or_default()];
         for phase in &self.phases {
             if ordered.len() >= count_max {
                 break;
             }
-            let new = phase.order(turn, |one| !seen.contains(&one.index));
+            let new = phase.order(turn, |one| !seen[usize::from(one.index.0)]);
             for index in new.into_iter().take(count_max - ordered.len()) {
-                seen.insert(index);
+                seen[usize::from(index.0)] = true;
                 ordered.push(index);
             }
         }
@@ -161,6 +161,16 @@ impl<'a> Ranking<'a> {
 }
 
 impl Phase<'_> {
+    /// One more than the highest mirror number.
+    fn index_end(&self) -> usize {
+        let end = |members: &[&Candidate]| members.iter().map(|one| usize::from(one.index.0) + 1).max();
+        let ends = match self {
+            Phase::All(members) => end(members),
+            Phase::OneOfEach(groups) => groups.iter().filter_map(|group| end(group)).max(),
+        };
+        ends.unwrap_or_default()
+    }
+
     fn order(&self, turn: usize, is_new: impl Fn(&Candidate) -> bool) -> Vec<MirrorIndex> {
         match self {
             Phase::All(members) => shuffle(members, turn, is_new),
