@@ -3,16 +3,20 @@
 //! `cargo bench --bench geoip` prints the median over rounds of the time of one lookup, by table and kind of address.
 //! The shipped table is read from `lists/geoip`; a table of the size of a City database is made up.
 
+mod dice;
+mod stopwatch;
+
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Instant;
 
 use mirrorlistd::geoip::{Builder, Table};
 use mirrorlistd::place::Code;
 
-/// Addresses looked up in a round, and rounds.
+use dice::Dice;
+use stopwatch::Rounds;
+
+/// Addresses looked up in a round.
 const ADDRESS_COUNT: usize = 1 << 20;
-const ROUND_COUNT: usize = 15;
 
 /// Ranges of each family in the table that is made up.
 const RANGE_COUNT: usize = 500_000;
@@ -43,20 +47,13 @@ fn main() {
 
 /// Times lookups one after the other, and prints the median round.
 fn time(name: &str, question: &str, table: &Table<Vec<u8>>, addresses: &[IpAddr]) {
-    let mut rounds_ns: Vec<f64> = (0..ROUND_COUNT)
-        .map(|_| {
-            let begin = Instant::now();
-            for &address in addresses {
-                black_box(table.lookup(black_box(address)));
-            }
-            begin.elapsed().as_nanos() as f64 / addresses.len() as f64
-        })
-        .collect();
-    rounds_ns.sort_by(f64::total_cmp);
+    let rounds = Rounds::time(addresses, |addresses| {
+        for &address in addresses {
+            black_box(table.lookup(black_box(address)));
+        }
+    });
     let placed = addresses.iter().filter(|&&address| table.lookup(address).is_some()).count();
-    let (median, best) = (rounds_ns[ROUND_COUNT / 2], rounds_ns[0]);
-    let percent = placed * 100 / addresses.len();
-    println!("{name:9} {question:24} {median:6.1} ns/lookup (best round {best:.1}), {percent} % found");
+    rounds.print(&format!("{name}, {question}, {} % found", placed * 100 / addresses.len()));
 }
 
 /// A table with as many ranges as a City database has after merging, of 400 places; and where its IPv6 ranges start.
@@ -92,17 +89,4 @@ fn ipv6_of_tor() -> Vec<u64> {
     // The /16 networks with the most ranges in the shipped table, each cut into /28 networks.
     let networks = [0x2a10_u64, 0x2001, 0x2a09, 0x2804, 0x2a01, 0x2a00, 0x2602, 0x2803, 0x2a0f, 0x2a14, 0x2a13, 0x2620];
     networks.iter().flat_map(|network| (0..4096).map(move |low| network << 48 | low << 36)).collect()
-}
-
-/// A small generator of uniform numbers (splitmix64), so that runs can be compared.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
 }

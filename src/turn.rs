@@ -35,8 +35,8 @@ impl Entrant {
         Entrant { name_hash: xxh3_64(name.as_bytes()), weight: f64::from(weight.max(1)) }
     }
 
-    /// Weighted rendezvous hashing: ordering entrants by this, smallest first, is a weighted shuffle that keeps the order
-    /// of the others when one leaves. (Efraimidis and Spirakis 2006: exponential clocks.)
+    /// Weighted rendezvous hashing: ordering entrants by this, smallest first, is a weighted shuffle that keeps the
+    /// order of the others when one leaves. (Efraimidis and Spirakis 2006: exponential clocks.)
     pub fn clock(&self, turn: usize) -> f64 {
         let hash = xxh3_64_with_seed(&self.name_hash.to_le_bytes(), turn as u64);
         // 53 bits make a number strictly between 0 and 1.
@@ -47,9 +47,9 @@ impl Entrant {
 
 /// Puts `members` into the order of `turn`: a weighted shuffle whose first place is shared exactly.
 ///
-/// A few dozen shuffles alone would give the lead to a mirror far more or less often than its weight says. So the leader
-/// is drawn by systematic sampling: over all `turn_count` turns each member leads `turn_count × its share` times, rounded
-/// up or down. The others follow in the order of their clocks.
+/// A few dozen shuffles alone would give the lead to a mirror far more or less often than its weight says. So the
+/// leader is drawn by systematic sampling: over all `turn_count` turns each member leads `turn_count × its share`
+/// times, rounded up or down. The others follow in the order of their clocks.
 pub fn order<T: Copy>(members: &mut [T], turn: usize, turn_count: usize, entrant: impl Fn(T) -> Entrant) {
     members.sort_by_key(|&member| entrant(member).name_hash);
     let total: f64 = members.iter().map(|&member| entrant(member).weight).sum();

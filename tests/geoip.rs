@@ -234,7 +234,8 @@ fn tors_files_become_a_table() {
         (
             "geoip",
             "# Vendor:    Nobody\n# Generated: on a Thursday\n# License:   free\n# see https://example.net/, really\n\
-             \n3221225984,3221226239,DE\r\n3221226240,3221226495,??\n3221226496,3221226751,na\n3221226752,3221226752,ZZ\n",
+             \n3221225984,3221226239,DE\r\n3221226240,3221226495,??\n3221226496,3221226751,na\n\
+             3221226752,3221226752,ZZ\n",
         ),
         ("geoip6", "2001:db8::,2001:db8:ffff:ffff:ffff:ffff:ffff:ffff,JP\n2001:db9::1,2001:db9::2,FR"),
     ]);
@@ -569,64 +570,5 @@ fn a_changed_database_is_harmless() {
         if let Ok(bytes) = compiled(&path) {
             opened(&bytes);
         }
-    }
-}
-
-#[test]
-fn the_shipped_table_is_whole() {
-    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/lists/geoip/country.table")).unwrap();
-    assert!(bytes.len() < 5_000_000, "{} bytes", bytes.len());
-    let table = opened(&bytes);
-    assert!(table.attribution().contains("CC BY-SA 4.0"), "{}", table.attribution());
-    assert!(table.source().contains("IPFire"), "{}", table.source());
-    assert!(table.places().count() > 200);
-    for (address, expected) in [
-        ("193.0.0.1", "NL"),
-        ("202.12.29.1", "AU"),
-        ("192.168.0.1", "-"),
-        ("127.0.0.1", "-"),
-        ("2001:db8::1", "-"),
-        ("fe80::1", "-"),
-    ] {
-        assert_eq!(place_text(&table, address), expected, "{address}");
-    }
-}
-
-/// Registries say to whom a network was given, the shipped table where it is used: mostly the same. On the data of 2026
-/// they agree on 94 % of the IPv4 addresses and of the IPv6 prefixes.
-#[test]
-fn the_shipped_table_mostly_agrees_with_the_registries() {
-    let Some(folder) = shared("geoip/country-cidr/country") else { return };
-    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/lists/geoip/country.table")).unwrap();
-    let table = opened(&bytes);
-    for (file, agreeing_percent_min) in [("ipv4-aggregated.txt", 90), ("ipv6-aggregated.txt", 90)] {
-        let (mut agreeing, mut all) = (0_u64, 0_u64);
-        for entry in fs::read_dir(&folder).unwrap() {
-            let country = entry.unwrap().path();
-            let expected = code(country.file_name().unwrap().to_str().unwrap());
-            let Ok(text) = fs::read_to_string(country.join(file)) else { continue };
-            for prefix in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                for address in samples(prefix) {
-                    all += 1;
-                    agreeing += u64::from(place(&table, address) == Some(expected));
-                }
-            }
-        }
-        println!("{file}: {agreeing} of {all} addresses agree");
-        assert!(all > 10_000 && agreeing * 100 >= all * agreeing_percent_min, "{file}: {agreeing} of {all}");
-    }
-}
-
-/// Of an IPv4 prefix every 4093rd address there is; of an IPv6 prefix, whose sizes tell nothing, its first address.
-fn samples(prefix: &str) -> Vec<IpAddr> {
-    let (address, length) = prefix.split_once('/').unwrap();
-    match ip(address) {
-        IpAddr::V4(first) => {
-            let (first, stride) = (u64::from(first.to_bits()), 4093);
-            let end = first + (1 << (32 - length.parse::<u32>().unwrap()));
-            let multiples = (first.div_ceil(stride) * stride..end).step_by(stride as usize);
-            multiples.map(|bits| IpAddr::V4((bits as u32).into())).collect()
-        }
-        address => vec![address],
     }
 }

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::atlas::Atlas;
-use super::list::List;
+use super::list::{List, Supply};
 use super::locate::Whereabouts;
 use super::query::Query;
 use crate::net::Family;
@@ -20,7 +20,10 @@ pub enum Outcome {
     Listed,
     /// No mirror is left: the last-resort URL of the tree.
     LastResort,
-    /// No mirror is left, and the tree has no last-resort URL: an empty list.
+    /// No mirror is left for the client's family, and the tree has no last-resort URL: mirrors for the other family,
+    /// which most clients can reach as well.
+    OtherFamily,
+    /// No mirror is left at all: an empty list.
     Empty,
     /// The request lacks `arch`.
     NoArch,
@@ -34,9 +37,10 @@ pub enum Outcome {
 
 impl Outcome {
     /// All, in the order of counters.
-    pub const ALL: [Outcome; 7] = [
+    pub const ALL: [Outcome; 8] = [
         Outcome::Listed,
         Outcome::LastResort,
+        Outcome::OtherFamily,
         Outcome::Empty,
         Outcome::NoArch,
         Outcome::NoRepo,
@@ -49,6 +53,7 @@ impl Outcome {
         match self {
             Outcome::Listed => "listed",
             Outcome::LastResort => "last_resort",
+            Outcome::OtherFamily => "other_family",
             Outcome::Empty => "empty",
             Outcome::NoArch => "no_arch",
             Outcome::NoRepo => "no_repo",
@@ -60,7 +65,7 @@ impl Outcome {
     /// The line that stands for it when there is no list.
     fn line(self) -> &'static [u8] {
         match self {
-            Outcome::Listed | Outcome::LastResort | Outcome::Empty => b"",
+            Outcome::Listed | Outcome::LastResort | Outcome::OtherFamily | Outcome::Empty => b"",
             Outcome::NoArch => b"arch not specified\n",
             Outcome::NoRepo => b"repo not specified\n",
             Outcome::NoRelease => b"release not specified\n",
@@ -126,10 +131,11 @@ pub fn answer<'a>(
     let whereabouts = Whereabouts::find(atlas, client, query.cc.bytes());
     let turn = turn::of_client(client, unix_seconds, view.turn_count());
     let list = List::choose(view, &repo, Family::of(client), &whereabouts, turn, line_count_max);
-    let outcome = match (list.is_empty(), list.is_last_resort()) {
-        (true, _) => Outcome::Empty,
-        (false, true) => Outcome::LastResort,
-        (false, false) => Outcome::Listed,
+    let outcome = match list.supply() {
+        Supply::Mirrors => Outcome::Listed,
+        Supply::LastResort => Outcome::LastResort,
+        Supply::OtherFamily => Outcome::OtherFamily,
+        Supply::Nothing => Outcome::Empty,
     };
     Answer { outcome, repo: Some(index), list: Some(list) }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::atlas::Atlas;
 use super::centos;
-use super::list::List;
+use super::list::{List, Supply};
 use super::locate::{Reason, Whereabouts};
 use super::query::Query;
 use crate::net::Family;
@@ -24,8 +24,8 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
     };
     say(format!("snapshot    generation {}, {}", atlas.generation(), view.evidence().explain()));
     say(format!("client      {client} ({family})"));
-    let repo = match centos::find(atlas, query).map(|index| view.repo(index)) {
-        Ok(Some(repo)) => repo,
+    let (repo, name) = match centos::find(atlas, query).map(|index| view.repo(index).zip(view.repo_name(index))) {
+        Ok(Some(found)) => found,
         other => {
             let outcome = other.err().unwrap_or(centos::Outcome::Unknown);
             say(format!("repo        none: {} ({:?})", outcome.label(), query));
@@ -34,9 +34,9 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
     };
     say(format!(
         "repo        {} of release {} for {}, tree {}, path {}",
-        repo.name,
-        repo.release,
-        repo.arch,
+        name.name,
+        name.release,
+        name.arch,
         view.tree_name(repo.tree),
         String::from_utf8_lossy(repo.suffix)
     ));
@@ -60,9 +60,12 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
     for row in from_group.into_iter().chain([Row::Place(whereabouts.place)]) {
         mirrors(&mut text, atlas, &repo, family, row, turn, &list);
     }
-    if list.is_last_resort() {
-        text.push_str("last resort no good mirror is left; the tree's own URL:\n");
-    }
+    text.push_str(match list.supply() {
+        Supply::Mirrors => "",
+        Supply::LastResort => "last resort no good mirror is left; the tree's own URL:\n",
+        Supply::OtherFamily => "instead     no good mirror is left for this family; those for the other one:\n",
+        Supply::Nothing => "instead     no good mirror is left for either family, and the tree has no last resort\n",
+    });
     let _ = writeln!(text, "answer      {} of at most {line_count_max}:", list.bases().len());
     for base in list.bases() {
         let _ = writeln!(text, "  {}{}", String::from_utf8_lossy(base), String::from_utf8_lossy(list.suffix()));

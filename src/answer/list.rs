@@ -10,19 +10,30 @@ use crate::snapshot::{Ending, Repo, Row, View};
 /// Most mirrors a list can have, whatever the configuration.
 pub const LINES_MAX: usize = 64;
 
+/// What a list is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Supply {
+    /// Good mirrors for the client's family.
+    Mirrors,
+    /// No mirror was left for it: the tree's last resort.
+    LastResort,
+    /// Nor was there a last resort: good mirrors for the other family, which most clients can reach as well.
+    OtherFamily,
+    /// Nothing at all.
+    Nothing,
+}
+
 /// The mirrors for one client, in the order to try them.
 pub struct List<'a> {
     bases: [&'a [u8]; LINES_MAX],
     count: usize,
     suffix: &'a [u8],
-    is_last_resort: bool,
+    supply: Supply,
 }
 
 impl<'a> List<'a> {
-    /// The first good mirrors of the client's group and place, `count_max` at most.
-    ///
-    /// A repo that no good mirror has is answered with its tree's last resort, so that a client is never left with
-    /// nothing when there is something.
+    /// The first good mirrors of the client's group and place, `count_max` at most; or what there is instead, so that a
+    /// client is never left with nothing when there is something.
     pub fn choose<B: AsRef<[u8]>>(
         view: &'a View<B>,
         repo: &Repo<'a>,
@@ -31,50 +42,60 @@ impl<'a> List<'a> {
         turn: usize,
         count_max: usize,
     ) -> List<'a> {
-        let mut list = List { bases: [&[]; LINES_MAX], count: 0, suffix: repo.suffix, is_last_resort: false };
+        let mut list = List { bases: [&[]; LINES_MAX], count: 0, suffix: repo.suffix, supply: Supply::Mirrors };
         let count_max = count_max.min(LINES_MAX);
-        let serving = view.serving(repo, family);
-        let mut walk = |row| {
-            // A row has each mirror once; only a mirror of the group may come again in the place's row.
-            let before = list.count;
-            for mirror in view.candidates(repo, family, row, turn) {
-                if list.count == count_max {
-                    break;
-                }
-                let Some(base) = serving.base(mirror) else { continue };
-                if !list.bases[..before].contains(&base) {
-                    list.bases[list.count] = base;
-                    list.count += 1;
-                }
-            }
-            list.count
-        };
-        if let Some(group) = whereabouts.group {
-            let found = walk(Row::Group(group));
-            let alone = view.group(group).is_some_and(|(_, ending)| ending == Ending::Alone);
-            if found > 0 && alone {
-                return list;
-            }
+        list.fill(view, repo, family, whereabouts, turn, count_max);
+        if list.count > 0 {
+            return list;
         }
-        walk(Row::Place(whereabouts.place));
-        if list.count == 0
-            && let Some(url) = view.last_resort(repo.tree)
-        {
-            list.bases[0] = url;
-            list.count = 1;
-            list.is_last_resort = true;
+        if let Some(url) = view.last_resort(repo.tree) {
+            (list.bases[0], list.count, list.supply) = (url, 1, Supply::LastResort);
+            return list;
         }
+        list.fill(view, repo, family.other(), whereabouts, turn, count_max);
+        list.supply = if list.count > 0 { Supply::OtherFamily } else { Supply::Nothing };
         list
     }
 
-    /// Whether there is nothing in it, not even a last resort.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
+    /// Adds the good mirrors of one family.
+    fn fill<B: AsRef<[u8]>>(
+        &mut self,
+        view: &'a View<B>,
+        repo: &Repo<'a>,
+        family: Family,
+        whereabouts: &Whereabouts,
+        turn: usize,
+        count_max: usize,
+    ) {
+        let serving = view.serving(repo, family);
+        let mut walk = |row| {
+            // A row has each mirror once; only a mirror of the group may come again in the place's row.
+            let before = self.count;
+            for mirror in view.candidates(repo, family, row, turn) {
+                if self.count == count_max {
+                    break;
+                }
+                let Some(base) = serving.base(mirror) else { continue };
+                if !self.bases[..before].contains(&base) {
+                    self.bases[self.count] = base;
+                    self.count += 1;
+                }
+            }
+            self.count
+        };
+        if let Some(group) = whereabouts.group {
+            let found = walk(Row::Group(group));
+            let alone = view.ending(group) == Some(Ending::Alone);
+            if found > 0 && alone {
+                return;
+            }
+        }
+        walk(Row::Place(whereabouts.place));
     }
 
-    /// Whether it is only the last resort.
-    pub fn is_last_resort(&self) -> bool {
-        self.is_last_resort
+    /// What it is made of.
+    pub fn supply(&self) -> Supply {
+        self.supply
     }
 
     /// Base URLs in order, each with a final slash.
@@ -94,6 +115,7 @@ impl<'a> List<'a> {
 
     /// Appends the list as text: a URL and LF per mirror.
     pub fn write_text(&self, out: &mut Vec<u8>) {
+        out.reserve(self.text_bytes());
         for base in self.bases() {
             out.extend_from_slice(base);
             out.extend_from_slice(self.suffix);

@@ -35,8 +35,8 @@ pub enum Reason {
 }
 
 impl Whereabouts {
-    /// Finds out where `client` is. `asked` is the place it asked for, empty for none; any place that is not known counts
-    /// as the country it begins with, and else as unknown.
+    /// Finds out where `client` is. `asked` is the place it asked for, empty for none; any place that is not known
+    /// counts as the country it begins with, and else as unknown.
     pub fn find(atlas: &Atlas, client: IpAddr, asked: &[u8]) -> Whereabouts {
         let (network, group) = match atlas.group(client) {
             Some((network, group)) => (Some(network), Some(group)),

@@ -16,6 +16,6 @@ mod query;
 
 pub use atlas::{Atlas, GeoBytes};
 pub use explain::explain;
-pub use list::{LINES_MAX, List};
+pub use list::{LINES_MAX, List, Supply};
 pub use locate::{Reason, Whereabouts};
 pub use query::{PARAMETERS_MAX, Query, VALUE_BYTES_MAX, Value};

@@ -27,7 +27,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let reading = check::read(args.lists.as_deref())?;
     if !reading.problems.is_empty() && !args.skip_bad {
         return Err(Failure::Input(format!(
-            "{} problems in the lists: nothing was published; mend them, or give --skip-bad to do without the bad entries",
+            "{} problems in the lists: nothing was published; mend them, \
+             or give --skip-bad to do without the bad entries",
             reading.problems.len()
         )));
     }

@@ -9,7 +9,7 @@ use crate::inventory::{self, Inventory, Reading};
 
 /// Check the configuration and the lists; every problem is told with its file and line.
 ///
-/// Exit code 1 when there is one.
+/// Exit code 1 when there is one. GeoIP databases and snapshots are not opened.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Configuration file to check as well; its `lists` are checked when none are given.
@@ -47,7 +47,8 @@ fn summary(inventory: &Inventory) -> String {
     let releases: usize = inventory.distributions.iter().map(|one| one.releases.len()).sum();
     let prefixes: usize = inventory.clouds.iter().flat_map(|cloud| &cloud.regions).map(|one| one.prefixes.len()).sum();
     format!(
-        "{} distributions, {releases} releases, {repos} repos, {} mirrors ({} listed), {} clouds with {prefixes} prefixes, {} countries",
+        "{} distributions, {releases} releases, {repos} repos, {} mirrors ({} listed), \
+         {} clouds with {prefixes} prefixes, {} countries",
         inventory.distributions.len(),
         inventory.mirrors.len(),
         inventory.mirrors.iter().filter(|mirror| mirror.listed).count(),

@@ -25,7 +25,7 @@ pub enum Command {
 /// What to compile.
 #[derive(Debug, clap::Args)]
 pub struct BuildArgs {
-    /// Databases: one for both families, or one for each.
+    /// Databases: one for both families, or one for each. Names of subdivisions are looked up in the shipped lists.
     #[arg(value_name = "MMDB", required_unless_present = "tor", conflicts_with = "tor")]
     databases: Vec<PathBuf>,
     /// IPv4 file in Tor's format.

@@ -22,7 +22,7 @@ impl Target {
     /// Publishes a snapshot and tells where it went.
     pub fn publish(&self, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(folder) = &self.state {
-            let store = Store::new(folder)?;
+            let store = Store::new(folder);
             let (generation, is_new) = store.publish(bytes)?;
             let news = if is_new { "published" } else { "is the newest already:" };
             println!("{news} generation {generation} ({} bytes) in {}", bytes.len(), folder.display());

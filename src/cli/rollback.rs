@@ -17,7 +17,7 @@ pub struct Args {
 
 /// Goes back.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let store = Store::new(&args.state)?;
+    let store = Store::new(&args.state);
     let before = store.current();
     let now = store.rollback()?;
     println!("generation {now} is in use again (before: {before}); send HUP to the server");

@@ -15,7 +15,7 @@ pub struct Args {
     /// Configuration file.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Address to listen on, in place of the configuration's; may be repeated, port 0 takes a free one.
+    /// Address to listen on, in place of all that the configuration names; may be repeated, port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Vec<SocketAddr>,
     /// Event loops, in place of the configuration's [default: one per processor].

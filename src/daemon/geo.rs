@@ -59,8 +59,8 @@ pub struct GeoCache {
 }
 
 impl GeoCache {
-    /// The table for these files (none: the one in the program). Databases are compiled only when they have changed; with
-    /// a state folder the result is kept there for the next start. `resolve` names subdivisions of flat databases.
+    /// The table for these files (none: the one in the program). Databases are compiled only when they have changed;
+    /// with a state folder the result is kept there for the next start. `resolve` names subdivisions of flat databases.
     pub fn table(
         &mut self,
         files: &[PathBuf],

@@ -98,7 +98,8 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
         Some(path) => LogWriter::start(path, worker_count).map(|(writer, logs)| (Some(writer), logs))?,
         None => (None, Vec::new()),
     };
-    let shared = Arc::new(Shared::new(Live::new(edition), worker_count));
+    let log_lines_lost = log_writer.as_ref().map(LogWriter::lines_lost).unwrap_or_default();
+    let shared = Arc::new(Shared::new(Live::new(edition), worker_count, log_lines_lost));
     let now = unix_seconds();
     shared.vitals.started_unix_seconds.set(now);
     shared.vitals.changed_unix_seconds.set(now);
@@ -115,6 +116,7 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
         let thread = name.spawn(move || serve(worker, number));
         threads.push(thread.map_err(|source| system("start a thread", source))?);
     }
+    sys::give_back_free_memory();
     announce(&addresses);
     let mut control = Control { origin, sources, shared, handles, log_writer };
     for signal in signals.forever() {
@@ -211,7 +213,7 @@ impl Control<'_> {
                 vitals.inventory_problems.set(0);
                 eprintln!("reload state=done generation={generation}");
                 for key in needs_restart(started_with, &config) {
-                    eprintln!("reload state=partial setting={key} note=\"takes effect at the next start\"");
+                    eprintln!("reload state=partial setting=\"{key}\" note=\"takes effect at the next start\"");
                 }
             }
             Err(error) => {
@@ -222,6 +224,7 @@ impl Control<'_> {
         }
         // Idle workers change over as well, so that the old snapshot is let go.
         self.wake();
+        sys::give_back_free_memory();
     }
 
     fn reopen_log(&self) {
@@ -262,7 +265,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("listen_proxied", old.listen_proxied != new.listen_proxied),
         ("workers", old.workers != new.workers),
         ("access_log", old.access_log != new.access_log),
-        ("limits", old.limits != new.limits),
+        ("connections_max or *_seconds", old.limits != new.limits),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -155,7 +155,7 @@ fn read(lists: &Path, tolerance: Tolerance, report: &mut dyn FnMut(&Problem)) ->
 
 /// The snapshot: built and published, only built, or published by others.
 fn snapshot(config: &Config, inventory: &Inventory) -> Result<(Generation, View<Map>), SourcesError> {
-    let store = config.state.as_deref().map(Store::new).transpose()?;
+    let store = config.state.as_deref().map(Store::new);
     if config.build {
         let bytes = plan::build(inventory)?;
         match &store {

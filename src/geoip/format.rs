@@ -32,8 +32,8 @@
 //! by *w*), an address is nowhere. A slot without starts of its own lies in the range that began before it, so a
 //! range costs one start however many slots it spans.
 //!
-//! IPv4 is used evenly enough for slots of equal size. IPv6 is not: of 8,192 blocks most are empty and some hold tens of
-//! thousands of ranges. So each block is cut into as many slots as it needs, and the fan tells where they are.
+//! IPv4 is used evenly enough for slots of equal size. IPv6 is not: of 8,192 blocks most are empty and some hold tens
+//! of thousands of ranges. So each block is cut into as many slots as it needs, and the fan tells where they are.
 
 use std::fmt;
 use std::ops::Range;

@@ -48,7 +48,8 @@ pub enum CompileError {
         max_bytes: u64,
     },
     /// A line of another form.
-    #[error("{}:{line}: {reason}; correct the line or take the file out of the package `tor-geoipdb` again", path.display())]
+    #[error("{}:{line}: {reason}; correct the line or take the file out of \
+        the package `tor-geoipdb` again", path.display())]
     Line {
         /// The file.
         path: PathBuf,

@@ -39,8 +39,8 @@ pub enum Phase {
     Body,
     /// Nothing: the last answer was given, and the client asked for that.
     Closing,
-    /// Nothing: the last answer was given, and the client may not know yet. Whatever it still sends is to be thrown away
-    /// for a while, so that the kernel does not reset the connection before the answer was read (RFC 9112, 9.6).
+    /// Nothing: the last answer was given, and the client may not know yet. Whatever it still sends is to be thrown
+    /// away for a while, so that the kernel does not reset the connection before the answer was read (RFC 9112, 9.6).
     Lingering,
 }
 
@@ -112,8 +112,8 @@ impl Conn {
     }
 
     /// Takes what has come. `bytes` are all that were not consumed before, and what came since behind them; the answers
-    /// are appended to `out`, in order. Stops early when `out` holds `OUTPUT_BYTES_PAUSE`: call again with the rest once
-    /// it was sent, even if nothing new came.
+    /// are appended to `out`, in order. Stops early when `out` holds `OUTPUT_BYTES_PAUSE`: call again with the rest
+    /// once it was sent, even if nothing new came.
     pub fn receive(&mut self, bytes: &[u8], out: &mut Vec<u8>, answers: &mut impl Answer) -> Received {
         let mut received = Received::default();
         loop {

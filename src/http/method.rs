@@ -1,7 +1,7 @@
 //! `Method`: the methods of HTTP.
 
-/// A method this server knows. Knowing is not allowing: what is not known is answered 501 by `Conn`, what is not allowed
-/// 405 by the answerer.
+/// A method this server knows. Knowing is not allowing: what is not known is answered 501 by `Conn`, what is not
+/// allowed 405 by the answerer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of RFC 9110, section 9.3, and RFC 5789")]
 pub enum Method {

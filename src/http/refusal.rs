@@ -36,6 +36,7 @@ pub enum Refusal {
     TrailerInvalid,
     HeadTimedOut,
     BodyTimedOut,
+    ProxyHeader,
 }
 
 /// One line per refusal, in the order of the enum: status, name, sentence.
@@ -71,6 +72,7 @@ const TABLE: [(Refusal, Status, &str, &str); Refusal::COUNT] = {
         (TrailerInvalid, Status::BadRequest, "trailer_invalid", "the trailers are malformed or too long"),
         (HeadTimedOut, Status::RequestTimeout, "head_timed_out", "the request head took too long"),
         (BodyTimedOut, Status::RequestTimeout, "body_timed_out", "the request body took too long"),
+        (ProxyHeader, Status::BadRequest, "proxy_header", "no PROXY protocol header came before the request"),
     ]
 };
 
@@ -84,7 +86,7 @@ const _: () = {
 
 impl Refusal {
     /// How many there are: the size of an array of counters, indexed by `refusal as usize`.
-    pub const COUNT: usize = Refusal::BodyTimedOut as usize + 1;
+    pub const COUNT: usize = Refusal::ProxyHeader as usize + 1;
 
     /// All, in the order of their numbers.
     pub fn all() -> impl Iterator<Item = Refusal> {

@@ -201,7 +201,8 @@ mod tests {
                 assert_eq!(sent, body);
                 let connection = if reply == HEAD { "Connection: keep-alive\r\n" } else { "" };
                 let expected = format!(
-                    "beforeHTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{connection}Content-Length: {length}\r\n\r\n{}",
+                    "beforeHTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+                     {connection}Content-Length: {length}\r\n\r\n{}",
                     "x".repeat(body)
                 );
                 assert_eq!(String::from_utf8(out).unwrap(), expected);

@@ -104,7 +104,8 @@ mod tests {
             for low in 0..=255 {
                 let address = Ipv4Addr::new(192, 0, 2, low);
                 let before = networks.iter().any(|network| network.contains(address));
-                prop_assert_eq!(shortest.iter().filter(|network| network.contains(address)).count(), usize::from(before));
+                let holding_count = shortest.iter().filter(|network| network.contains(address)).count();
+                prop_assert_eq!(holding_count, usize::from(before));
             }
             prop_assert_eq!(aggregate(&shortest), shortest);
         }

@@ -354,7 +354,8 @@ mod tests {
     #[test]
     fn bad_entries_are_noted_and_left_out() {
         let text = r#"{"prefixes": [{"ipv4Prefix": "192.0.2.9/24", "scope": "a"}, {"ipv4Prefix": "x", "scope": "a"},
-            {"ipv4Prefix": "0.0.0.0/0", "scope": "a"}, {"ipv4Prefix": "192.0.2.0/24", "scope": "a b"}, {"scope": "a"}]}"#;
+            {"ipv4Prefix": "0.0.0.0/0", "scope": "a"}, {"ipv4Prefix": "192.0.2.0/24", "scope": "a b"},
+            {"scope": "a"}]}"#;
         let (regions, notes) = read(Provider::Gcp, text.as_bytes()).unwrap();
         assert_eq!(regions["a"], ["192.0.2.0/24".parse::<IpNetwork>().unwrap()]);
         assert_eq!((regions.len(), notes.len()), (1, 4), "{notes:#?}");

@@ -72,8 +72,9 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
-/// Whether an entry begins with this line: `[[name]]` at its very start. `[[name` and, for the names there are, `[name]`
-/// count too: they are misspelt headers, and must not spoil the entry before them. `[mirror.base.x]` does not count.
+/// Whether an entry begins with this line: `[[name]]` at its very start. `[[name` and, for the names there are,
+/// `[name]` count too: they are misspelt headers, and must not spoil the entry before them. `[mirror.base.x]` does not
+/// count.
 fn begins_entry(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"[") else { return false };
     let (doubled, rest) = match rest.strip_prefix(b"[") {

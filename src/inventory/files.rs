@@ -167,7 +167,8 @@ mod tests {
         assert_eq!(
             load(&gone).unwrap_err().to_string(),
             format!(
-                "{}: file: it cannot be read: No such file or directory (os error 2); make it readable, or take it away",
+                "{}: file: it cannot be read: No such file or directory (os error 2); \
+                 make it readable, or take it away",
                 gone.display()
             )
         );

@@ -131,14 +131,21 @@ mod tests {
         #[test]
         fn any_lines_are_read(lines in proptest::collection::vec(
             prop_oneof![
-                "\\[{0,3}(mirror|tree|repo|cloud_region|x)\\]{0,3}", "[a-z_.]{1,9} = [\"'\\[{0-9a-z\\]}-]{0,9}", "\"{3}|'{3}", "\\PC*"
+                "\\[{0,3}(mirror|tree|repo|cloud_region|x)\\]{0,3}",
+                "[a-z_.]{1,9} = [\"'\\[{0-9a-z\\]}-]{0,9}",
+                "\"{3}|'{3}",
+                "\\PC*"
             ], 0..30)
         ) {
             reading(lines.join("\n").as_bytes());
         }
 
         #[test]
-        fn a_mistake_anywhere_is_read(at in 0..GOOD.len(), cut in 0usize..9, put in proptest::collection::vec(any::<u8>(), 0..5)) {
+        fn a_mistake_anywhere_is_read(
+            at in 0..GOOD.len(),
+            cut in 0usize..9,
+            put in proptest::collection::vec(any::<u8>(), 0..5),
+        ) {
             let mut bytes = GOOD.as_bytes().to_vec();
             bytes.splice(at..(at + cut).min(GOOD.len()), put);
             reading(&bytes);
@@ -150,7 +157,10 @@ mod tests {
             at in any::<prop::sample::Index>(),
             line in any::<bool>(),
             cut in 0usize..3,
-            put in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(b'\''), Just(b'['), Just(b'\n')], 0..3),
+            put in proptest::collection::vec(
+                prop_oneof![any::<u8>(), Just(b'"'), Just(b'\''), Just(b'['), Just(b'\n')],
+                0..3,
+            ),
         ) {
             let leaves = leaves();
             let leaf = leaf.index(leaves.len());

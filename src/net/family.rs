@@ -22,6 +22,14 @@ impl Family {
         if address.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 }
     }
 
+    /// The other one.
+    pub fn other(self) -> Family {
+        match self {
+            Family::Ipv4 => Family::Ipv6,
+            Family::Ipv6 => Family::Ipv4,
+        }
+    }
+
     /// As labels and folders name it: `ipv4`, `ipv6`.
     pub fn name(self) -> &'static str {
         match self {

@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ip_network::IpNetwork;
-use ip_network_table::IpNetworkTable;
+
+use super::PrefixMap;
 
 /// A set of IPv4 and IPv6 networks.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Prefixes {
-    table: Arc<IpNetworkTable<()>>,
+    map: Arc<PrefixMap<()>>,
 }
 
 /// Why a text names no network.
@@ -23,26 +24,20 @@ pub struct PrefixError {
 impl Prefixes {
     /// The set of these networks; a single address is a network of one. Host bits must be zero.
     pub fn parse(texts: &[String]) -> Result<Prefixes, PrefixError> {
-        let mut table = IpNetworkTable::new();
+        let mut networks = Vec::new();
         for text in texts {
             let network = match text.parse::<IpAddr>() {
                 Ok(address) => Ok(IpNetwork::from(address)),
                 Err(_) => text.parse::<IpNetwork>(),
             };
-            table.insert(network.map_err(|_| PrefixError { text: text.clone() })?, ());
+            networks.push((network.map_err(|_| PrefixError { text: text.clone() })?, ()));
         }
-        Ok(Prefixes { table: Arc::new(table) })
+        Ok(Prefixes { map: Arc::new(PrefixMap::new(networks)) })
     }
 
     /// Whether an address lies in one of them. An IPv4 address inside IPv6 must have been unfolded before.
     pub fn contains(&self, address: IpAddr) -> bool {
-        !self.table.is_empty() && self.table.longest_match(address).is_some()
-    }
-}
-
-impl std::fmt::Debug for Prefixes {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_list().entries(self.table.iter().map(|(network, ())| network.to_string())).finish()
+        self.map.longest_match(address).is_some()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Client networks: clouds and private networks become groups, operators' knowledge becomes places.
 //!
-//! A prefix that lies in others takes what they say as well, the longest first: private mirrors, then those of the cloud
-//! region, then those of the cloud. Cloud clients and clients of an exclusive mirror get these alone; others go on with
-//! the list of their place. A cloud without mirrors of its own makes a group without members: it is named, and its
-//! clients get the list of their place.
+//! A prefix that lies in others takes what they say as well, the longest first: private mirrors, then those of the
+//! cloud region, then those of the cloud. Cloud clients and clients of an exclusive mirror get these alone; others go
+//! on with the list of their place. A cloud without mirrors of its own makes a group without members: it is named, and
+//! its clients get the list of their place.
 
 use std::collections::{BTreeMap, HashMap};
 

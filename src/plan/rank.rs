@@ -1,13 +1,13 @@
 //! `Ranker`: who serves a place, in which order.
 //!
-//! The phases, each ordered anew in every turn: own subdivision; own country; nearby countries, one by one; mirrors that
-//! belong to no country; the rest of the continent; the project's own servers, on the continent and then elsewhere; the
-//! rest of the world. The fallback begins with one mirror of each continent. Mirrors of a tier beyond 1 serve other
-//! countries only when nothing else is left.
+//! The phases, each ordered anew in every turn: own subdivision; own country; nearby countries, one by one; mirrors
+//! that belong to no country; the rest of the continent; the project's own servers, on the continent and then
+//! elsewhere; the rest of the world. The fallback begins with one mirror of each continent. Mirrors of a tier beyond 1
+//! serve other countries only when nothing else is left.
 //!
 //! Not here: which of them are good for a repo. That is a set beside the lists, and what is not in it is passed over.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use super::TURN_COUNT;
 use crate::inventory::{Continent, Kind, World};
@@ -19,8 +19,8 @@ use crate::turn::{self, Entrant};
 const NEARBY_COUNT: usize = 8;
 /// Bandwidth from which on a mirror serves the whole world, megabits per second.
 const WORLD_BANDWIDTH_MBPS: u32 = 200;
-/// Mirrors that each turn orders by itself; what comes behind them is the same for all turns. Three times a full answer,
-/// so that two of three may be bad before turns stop spreading the load.
+/// Mirrors that each turn orders by itself; what comes behind them is the same for all turns. Three times a full
+/// answer, so that two of three may be bad before turns stop spreading the load.
 const HEAD_COUNT: usize = 32;
 
 /// A mirror that public lists may name.
@@ -70,7 +70,10 @@ impl<'a> Ranker<'a> {
         let country = place.country();
         let continent = self.world.continent(place);
         let mut ranking = Ranking::default();
-        ranking.phase(self.public.iter().filter(|one| one.place == Some(place)));
+        // Of clients in a country as a whole nothing more is known: mirrors with a subdivision are no nearer to them.
+        if place != country {
+            ranking.phase(self.public.iter().filter(|one| one.place == Some(place)));
+        }
         ranking.phase(self.public.iter().filter(|one| one.is_in(country)));
         for near in self.world.nearby(country).into_iter().take(NEARBY_COUNT) {
             ranking.phase(self.public.iter().filter(|one| one.serves_others() && one.is_in(near)));
@@ -134,14 +137,14 @@ impl<'a> Ranking<'a> {
     /// The order of a turn, `count_max` mirrors at most, each once.
     fn order(&self, turn: usize, count_max: usize) -> Vec<MirrorIndex> {
         let mut ordered = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = vec![false; self.phases.iter().map(Phase::index_end).max().unwrap_or_default()];
         for phase in &self.phases {
             if ordered.len() >= count_max {
                 break;
             }
-            let new = phase.order(turn, |one| !seen.contains(&one.index));
+            let new = phase.order(turn, |one| !seen[usize::from(one.index.0)]);
             for index in new.into_iter().take(count_max - ordered.len()) {
-                seen.insert(index);
+                seen[usize::from(index.0)] = true;
                 ordered.push(index);
             }
         }
@@ -158,6 +161,16 @@ impl<'a> Ranking<'a> {
 }
 
 impl Phase<'_> {
+    /// One more than the highest mirror number.
+    fn index_end(&self) -> usize {
+        let end = |members: &[&Candidate]| members.iter().map(|one| usize::from(one.index.0) + 1).max();
+        let ends = match self {
+            Phase::All(members) => end(members),
+            Phase::OneOfEach(groups) => groups.iter().filter_map(|group| end(group)).max(),
+        };
+        ends.unwrap_or_default()
+    }
+
     fn order(&self, turn: usize, is_new: impl Fn(&Candidate) -> bool) -> Vec<MirrorIndex> {
         match self {
             Phase::All(members) => shuffle(members, turn, is_new),

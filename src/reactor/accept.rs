@@ -13,8 +13,8 @@ use super::service::Service;
 /// Most connections accepted of one listener per turn, so that those there are not kept waiting.
 const ACCEPT_COUNT_MAX: usize = 64;
 
-/// Most connections accepted of one listener once the loop is stopping: what may have waited (the listen backlog), and no
-/// more, however many keep coming.
+/// Most connections accepted of one listener once the loop is stopping: what may have waited (the listen backlog), and
+/// no more, however many keep coming.
 const ACCEPT_STOPPING_COUNT_MAX: usize = 4096;
 
 /// When to try again after an error that no event will follow.

@@ -17,16 +17,16 @@ pub enum Wait {
     Body,
     /// Nothing more: close it once the output was sent. The peer asked for that.
     Close,
-    /// Nothing more: send the output, say that no more comes, and throw away what the peer still sends for a while, so that
-    /// it reads the output before the kernel resets the connection.
+    /// Nothing more: send the output, say that no more comes, and throw away what the peer still sends for a while, so
+    /// that it reads the output before the kernel resets the connection.
     Linger,
 }
 
 /// What came of offering bytes to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// How many of the bytes are done with; the others are kept and offered again, with more behind them. Of a full read
-    /// buffer (`READ_BYTES_MAX`) at least one must be taken, unless `has_paused`.
+    /// How many of the bytes are done with; the others are kept and offered again, with more behind them. Of a full
+    /// read buffer (`READ_BYTES_MAX`) at least one must be taken, unless `has_paused`.
     pub consumed_bytes: usize,
     /// What is waited for now.
     pub wait: Wait,

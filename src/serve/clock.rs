@@ -34,7 +34,7 @@ impl Clock {
         self.unix_seconds = unix_seconds;
         let whole = UNIX_EPOCH + Duration::from_secs(unix_seconds);
         // Both fit exactly up to the year 9999; a later clock leaves the end as it was.
-        let _ = write!(&mut self.http_date[..], "{}", httpdate::fmt_http_date(whole));
+        let _ = write!(&mut self.http_date[..], "{}", httpdate::HttpDate::from(whole));
         let date = self.http_date;
         let text = std::str::from_utf8(&date).unwrap_or_default();
         // `Sun, 22 Nov 2026 05:04:03 GMT` has all that `[22/Nov/2026:05:04:03 +0000]` needs.

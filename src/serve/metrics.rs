@@ -44,6 +44,11 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         "Lines of the access log dropped because its disk was too slow.",
         sum(&|block| block.log_lines_dropped.get()),
     );
+    page.counter(
+        "mirrorlistd_access_log_lines_lost",
+        "Lines of the access log that could not be written.",
+        shared.log_lines_lost.get(),
+    );
     connections(&mut page, &sum);
 
     let vitals = &shared.vitals;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::answerer::Answerer;
 use super::clock::Clock;
-use super::counters::{Counters, Vitals};
+use super::counters::{Count, Counters, Vitals};
 use super::edition::Live;
 use super::log::AccessLog;
 use super::proxied::{self, Opening};
-use crate::http::{Conn, Phase};
+use crate::http::{Answer, Conn, Phase, Refusal};
 use crate::reactor::{self, CloseReason, Handle, Limits, Reactor, Received, Service, Wait};
 
 /// How long lines of the access log may wait for a turn.
@@ -25,13 +25,15 @@ pub struct Shared {
     pub counters: Vec<Arc<Counters>>,
     /// What the program as a whole counts.
     pub vitals: Vitals,
+    /// Lines that the access log's thread could not write.
+    pub log_lines_lost: Arc<Count>,
 }
 
 impl Shared {
-    /// For `worker_count` workers.
-    pub fn new(live: Live, worker_count: usize) -> Shared {
+    /// For `worker_count` workers, with the access log's count of lines lost.
+    pub fn new(live: Live, worker_count: usize, log_lines_lost: Arc<Count>) -> Shared {
         let counters = (0..worker_count).map(|_| Arc::default()).collect();
-        Shared { live, counters, vitals: Vitals::default() }
+        Shared { live, counters, vitals: Vitals::default(), log_lines_lost }
     }
 }
 
@@ -117,8 +119,13 @@ impl Service for Connections {
                         _ => session.peer,
                     };
                 }
-                // Not a header: the bytes are taken for a request, which they are not either, and refused as such.
-                Opening::None => {}
+                // To guess would let anybody who reaches this port speak as the proxy (PROXY protocol, section 2).
+                Opening::None => {
+                    self.answerer.set_peer(session.peer);
+                    self.answerer.refused(Refusal::ProxyHeader, b"", out);
+                    let consumed_bytes = bytes.len();
+                    return Received { consumed_bytes, wait: Wait::Linger, is_new_wait: true, has_paused: false };
+                }
             }
             session.awaits_proxy = false;
         }

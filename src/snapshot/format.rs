@@ -30,7 +30,8 @@
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
 //!
-//! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set → base + suffix.
+//! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
+//! → base + suffix.
 
 use std::ops::Range;
 

@@ -18,6 +18,8 @@ use crate::sys::Map;
 pub const GENERATIONS_KEPT: usize = 3;
 /// Name of the link to the generation in use.
 const CURRENT: &str = "snapshot";
+/// Name of the file that whoever publishes holds a lock on.
+const LOCK: &str = ".lock";
 /// Name of a generation up to its number.
 const PREFIX: &str = "snapshot-";
 
@@ -80,10 +82,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// The store in `folder`, which is made when it is not there.
-    pub fn new(folder: &Path) -> Result<Store, StoreError> {
-        fs::create_dir_all(folder).map_err(|source| system("make the folder", folder, source))?;
-        Ok(Store { folder: folder.to_owned() })
+    /// The store in `folder`, which is made when something is published.
+    pub fn new(folder: &Path) -> Store {
+        Store { folder: folder.to_owned() }
     }
 
     /// Path of the link to the generation in use of the store in `folder`.
@@ -103,9 +104,11 @@ impl Store {
 
     /// Maps, opens and checks the generation in use.
     pub fn open(&self) -> Result<(Generation, View<Map>), StoreError> {
-        let path = self.current_path();
-        let generation = self.current();
-        Ok((generation, open(&path)?))
+        // The link may come to point elsewhere meanwhile: the number and the bytes must be of one generation.
+        match self.current() {
+            Generation(0) => Ok((Generation(0), open(&self.current_path())?)),
+            generation => Ok((generation, open(&self.path(generation))?)),
+        }
     }
 
     /// Publishes `bytes` as the next generation, unless they are what the newest one holds. Gives the newest number
@@ -114,6 +117,7 @@ impl Store {
         let path = self.current_path();
         let view = View::open(bytes).map_err(|source| StoreError::Open { path, source })?;
         view.check().map_err(StoreError::Unsound)?;
+        let _lock = self.lock()?;
         let generations = self.generations()?;
         let newest = generations.last().copied().unwrap_or_default();
         let same = newest != Generation::default() && fs::read(self.path(newest)).is_ok_and(|old| old == bytes);
@@ -132,6 +136,9 @@ impl Store {
 
     /// Goes back to the generation before the one in use.
     pub fn rollback(&self) -> Result<Generation, StoreError> {
+        // Asked first, so that a wrong path is an error and not a new folder.
+        self.generations()?;
+        let _lock = self.lock()?;
         let current = self.current();
         let older = self.generations()?.into_iter().rev().find(|generation| *generation < current);
         let Some(older) = older else {
@@ -160,6 +167,15 @@ impl Store {
     /// Path of a generation.
     pub fn path(&self, generation: Generation) -> PathBuf {
         self.folder.join(format!("{PREFIX}{generation}"))
+    }
+
+    /// Keeps other programs from publishing here until it is dropped; waits for one that does.
+    fn lock(&self) -> Result<File, StoreError> {
+        fs::create_dir_all(&self.folder).map_err(|source| system("make the folder", &self.folder, source))?;
+        let path = self.folder.join(LOCK);
+        let file = File::options().write(true).create(true).truncate(false).open(&path);
+        let locked = file.and_then(|file| file.lock().map(|()| file));
+        locked.map_err(|source| system("lock", &path, source))
     }
 
     /// Writes a generation: whole and on the disk before it has its name.
@@ -242,7 +258,7 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::new(&folder.path().join("state")).unwrap();
+        let store = Store::new(&folder.path().join("state"));
         (folder, store)
     }
 
@@ -282,8 +298,15 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_is_not_there_is_not_made_by_looking() {
+        let (_folder, store) = store();
+        assert!(store.rollback().is_err() && store.open().is_err() && !store.folder.exists());
+    }
+
+    #[test]
     fn leftovers_of_a_crash_do_no_harm() {
         let (_folder, store) = store();
+        fs::create_dir(&store.folder).unwrap();
         fs::write(store.folder.join(".snapshot-1.unfinished"), b"half").unwrap();
         symlink("nowhere", store.folder.join(".snapshot.unfinished")).unwrap();
         fs::write(store.folder.join("snapshot-x"), b"other").unwrap();
@@ -296,6 +319,7 @@ mod tests {
     #[test]
     fn a_plain_file_is_served_as_well() {
         let (_folder, store) = store();
+        fs::create_dir(&store.folder).unwrap();
         fs::write(store.current_path(), snapshot("copied")).unwrap();
         let (generation, view) = store.open().unwrap();
         assert_eq!((generation, view.mirror_count()), (Generation(0), 1));

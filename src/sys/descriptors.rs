@@ -4,7 +4,8 @@ use std::io;
 
 /// Raises the soft limit of open descriptors to the hard one, which needs no privilege; returns it.
 ///
-/// A server holds one descriptor per connection, and the usual soft limit of 1,024 is one for programs that use select(2).
+/// A server holds one descriptor per connection, and the usual soft limit of 1,024 is one for programs that use
+/// select(2).
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one `rlimit`, and that is what the pointer points to for the length of the call.

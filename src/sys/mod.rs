@@ -2,14 +2,17 @@
 //!
 //! - `map`      bytes in memory that never change: a mapped file, or pages of our own
 //! - `socket`   sockets that listen
+//! - `heap`     free memory, back to the system
 //! - `descriptors`   how many descriptors the process may have
 
 #![allow(unsafe_code)]
 
 mod descriptors;
+mod heap;
 mod map;
 mod socket;
 
 pub use descriptors::raise_descriptor_limit;
+pub use heap::give_back_free_memory;
 pub use map::Map;
 pub use socket::{LISTEN_BACKLOG, ListenError, listen};

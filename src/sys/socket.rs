@@ -24,9 +24,10 @@ pub struct ListenError {
 
 /// A non-blocking socket that listens on `address`; port 0 takes a free one.
 ///
-/// Several may listen on one address (`SO_REUSEPORT`): the kernel spreads the connections. An IPv6 socket takes no IPv4.
-/// Accepted connections inherit `TCP_NODELAY`. With `accept_defer` not zero, a connection is only there to be accepted
-/// once it has bytes to read, or after that time (whole seconds, rounded up by the kernel to its retransmission steps).
+/// Several may listen on one address (`SO_REUSEPORT`): the kernel spreads the connections. An IPv6 socket takes no
+/// IPv4. Accepted connections inherit `TCP_NODELAY`. With `accept_defer` not zero, a connection is only there to be
+/// accepted once it has bytes to read, or after that time (whole seconds, rounded up by the kernel to its
+/// retransmission steps).
 pub fn listen(address: SocketAddr, accept_defer: Duration) -> Result<TcpListener, ListenError> {
     let failed = |step| move |source| ListenError { address, step, source };
     let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))

@@ -58,7 +58,8 @@ for fd in "${FDS[@]}"; do answered "$fd" || fail "an idle connection had no firs
 answers_now || fail "no answer beside $idle_count idle connections"
 held_kb=$(($(server_anon_kb) - before_kb))
 idle_bytes=$((held_kb * 1024 / idle_count))
-[ "$idle_bytes" -le 1024 ] || fail "$idle_bytes bytes for each idle connection"
+# The goal is 300; the rest is room for the pages at both ends and for buffers that the loop took in its first turns.
+[ "$idle_bytes" -le 400 ] || fail "$idle_bytes bytes for each idle connection"
 busy=$(cpu_per_mille 3)
 [ "$busy" -le 20 ] || fail "$idle_count idle connections cost $busy/1000 of a CPU"
 for fd in "${FDS[@]:0:10}" "${FDS[@]: -10}"; do
@@ -70,14 +71,16 @@ ok "$idle_count idle connections: $idle_bytes bytes of memory each, $busy/1000 o
 
 # --- heads that never end
 slow_head() {
-  local line='' began=$EPOCHSECONDS
+  local line='' part began=$EPOCHSECONDS
   exec 3<>"/dev/tcp/127.0.0.1/${V4##*:}"
   printf 'GET /?%s HTTP/1.1\r\nHost: e2e\r\n' "$SMALL_QUERY" >&3
-  # The read is the pause; each line sent is a sign of life that must not prolong anything.
-  while ! read -r -t 1 line <&3 && ((EPOCHSECONDS - began < 20)); do
+  # The read is the pause, which may end in the middle of the answer; each line sent is a sign of life that must not
+  # prolong anything.
+  while ! read -r -t 1 part <&3 && ((EPOCHSECONDS - began < 20)); do
+    line+=$part
     printf 'X-Slow: 1\r\n' >&3 2>/dev/null || break
   done
-  echo "$((EPOCHSECONDS - began)) $line"
+  echo "$((EPOCHSECONDS - began)) $line$part"
 }
 slow_pids=()
 for i in $(seq 20); do

@@ -86,7 +86,8 @@ pub enum CompileError {
         path: PathBuf,
     },
     /// An ASN, ISP, domain or other database.
-    #[error("{}: holds no country (it is a `{database_type}` database); give a City or Country database", path.display())]
+    #[error("{}: holds no country (it is a `{database_type}` database); \
+        give a City or Country database", path.display())]
     NoCountry {
         /// The database.
         path: PathBuf,

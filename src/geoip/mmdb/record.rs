@@ -13,7 +13,8 @@ use crate::place::Code;
 /// The fields that tell a place; each may be absent, and whatever has an unexpected form is.
 ///
 /// MaxMind's schema nests: `country.iso_code`, `registered_country.iso_code`, `subdivisions[0].iso_code`. The flat
-/// ones (DB-IP, IPinfo) have texts: `country_code` or `country`; `region_code`, or a name in `region`, `state1`, `state`.
+/// ones (DB-IP, IPinfo) have texts: `country_code` or `country`; `region_code`, or a name in `region`, `state1`,
+/// `state`.
 #[derive(Debug, Default)]
 pub(super) struct Record<'de> {
     country: Field<'de>,

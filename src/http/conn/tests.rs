@@ -377,13 +377,21 @@ proptest! {
     }
 
     #[test]
-    fn storms_of_bytes(input in prop::collection::vec(any::<u8>(), 0..300), cuts in prop::collection::vec(0usize..40, 0..24)) {
+    fn storms_of_bytes(
+        input in prop::collection::vec(any::<u8>(), 0..300),
+        cuts in prop::collection::vec(0usize..40, 0..24),
+    ) {
         check_storm(&input, &cuts);
     }
 
     #[test]
-    fn one_byte_changed(at in any::<prop::sample::Index>(), byte in any::<u8>(), cuts in prop::collection::vec(0usize..40, 0..9)) {
-        let mut input = b"POST /a?b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: v\r\n\r\n\
+    fn one_byte_changed(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cuts in prop::collection::vec(0usize..40, 0..9),
+    ) {
+        let mut input = b"POST /a?b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   3;x\r\nabc\r\n0\r\nT: v\r\n\r\n\
             GET http://h:80/c HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nabGET / HTTP/1.0\r\n\r\n".to_vec();
         let at = at.index(input.len());
         input[at] = byte;

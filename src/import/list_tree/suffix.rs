@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 /// What `urls` end with, from the release's directory on, with a final slash. Mostly that is `RELEASE/PATH/`; where no
-/// URL ends so, the release is an alias: then what stands in front of `/PATH/` most often is the directory. Where no URL
-/// ends with the path either, the longest end that all share; and `RELEASE/PATH/` where they share none.
+/// URL ends so, the release is an alias: then what stands in front of `/PATH/` most often is the directory. Where no
+/// URL ends with the path either, the longest end that all share; and `RELEASE/PATH/` where they share none.
 pub(super) fn shared<'a>(release: &str, path: &str, urls: impl Iterator<Item = &'a String> + Clone) -> String {
     let plain = format!("{release}/{path}/");
     if urls.clone().any(|url| base(url, &plain).is_some()) {

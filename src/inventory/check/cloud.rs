@@ -117,7 +117,8 @@ prefixes = ""
             [
                 "a.toml:3: cloud `aws`: `aws` is already at 0.toml:14; rename or delete one",
                 "a.toml:6: cloud_region `us-east-1`: `us-east-1` is already at 0.toml:16; rename or delete one",
-                "a.toml:9: cloud_region `us-east-1`: there is no cloud `azure`; name one that a valid `[[cloud]]` defines",
+                "a.toml:9: cloud_region `us-east-1`: there is no cloud `azure`; \
+                 name one that a valid `[[cloud]]` defines",
             ]
         );
         let clouds = reading(text).inventory.clouds;

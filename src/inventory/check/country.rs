@@ -170,14 +170,16 @@ mod tests {
     fn a_broken_subdivision_or_alias_costs_itself() {
         let text = country(
             "FR",
-            "latitude = 0\nlongitude = 0\naliases = [\"A\",\n\"\", \"A\"]\n[country.subdivisions]\nAINX = \"Ain\"\n02 = \"\"\n03 = \"Allier\"",
+            "latitude = 0\nlongitude = 0\naliases = [\"A\",\n\"\", \"A\"]\n\
+             [country.subdivisions]\nAINX = \"Ain\"\n02 = \"\"\n03 = \"Allier\"",
         );
         assert_eq!(
             problems(&text),
             [
                 "a.toml:8: country `FR`: `A` stands twice; keep one",
                 "a.toml:8: country `FR`: `` is no title; write one line of at most 128 bytes",
-                "a.toml:10: country `FR`: `AINX` is no code of a subdivision; write up to three letters or digits, like `TX`",
+                "a.toml:10: country `FR`: `AINX` is no code of a subdivision; \
+                 write up to three letters or digits, like `TX`",
                 "a.toml:11: country `FR`: `` is no title; write one line of at most 128 bytes",
             ]
         );

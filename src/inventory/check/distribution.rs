@@ -234,7 +234,8 @@ name = "b"
             problems(&broken),
             [
                 "a.toml:2: tree `a`: there is no distribution `c d`; name one that a valid `[[distribution]]` defines",
-                "a.toml:5: distribution `c d`: `c d` is no name; write 1 to 64 of the letters A-Z, a-z, digits and `._+~-`",
+                "a.toml:5: distribution `c d`: `c d` is no name; \
+                 write 1 to 64 of the letters A-Z, a-z, digits and `._+~-`",
             ]
         );
     }

@@ -1,0 +1,18 @@
+//! The stage of tests that use the program as its users do: a server in a folder of its own, and a plain client.
+//!
+//! - `server`   `Server`: the program with a configuration, on ports that the system picks
+//! - `client`   `Client`: one connection, bytes out and answers in
+//! - `embers`   a small inventory, one mirror per rank, so that no order is left to chance, and where its clients are
+//!
+//! Not here: what is expected of the program (the tests).
+
+// Each test is a program of its own and uses its part of this.
+#![allow(dead_code, unused_imports)]
+
+mod client;
+mod embers;
+mod server;
+
+pub use client::{Answer, Client, get};
+pub use embers::{EMBERS, client_of, geo_table, inventory, write_embers};
+pub use server::{Server, program, shared_data, until};
