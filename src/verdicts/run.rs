@@ -133,3 +133,26 @@ impl State {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdicts::state::tests::state;
+
+    #[test]
+    fn runs_are_taken_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = state(folder.path(), 0, 0);
+        assert_eq!(state.last_run().unwrap(), None);
+        for (at, outcome) in (1_000..).step_by(100).zip(RunOutcome::ALL) {
+            let id = state.begin_run(at).unwrap();
+            let begun = Run { id, started: at, ended: None, counts: RunCounts::default(), note: String::new() };
+            assert_eq!(state.last_run().unwrap().as_ref(), Some(&begun));
+            let [mirrors, good, behind, bad, silent, skipped, requests, bytes] = [1, 2, 3, 4, 5, 6, 7, u64::MAX >> 1];
+            let counts = RunCounts { mirrors, good, behind, bad, silent, skipped, requests, bytes };
+            state.end_run(id, at + 50, outcome, &counts, "no\nresolver").unwrap();
+            let ended = Run { ended: Some((at + 50, outcome)), counts, note: "no resolver".into(), ..begun };
+            assert_eq!(state.last_run().unwrap(), Some(ended));
+        }
+    }
+}

@@ -412,11 +412,12 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        if self.lock.is_some() {
-            // When it fails the log is only longer than it need be: it is part of the state, and the next run goes on
-            // with it.
-            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
-        }
+        let Some(lock) = &self.lock else { return };
+        // When it fails the log is only longer than it need be: it is part of the state, and the next run goes on with
+        // it.
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+        // Closing the file would do, unless a child that another thread is just starting has a copy of it for a moment.
+        let _ = lock.unlock();
     }
 }
 
@@ -453,8 +454,15 @@ fn failed(doing: &'static str, path: &Path, error: rusqlite::Error) -> StateErro
                 | Error::InvalidColumnType(..)
                 | Error::Utf8Error(..)
         );
+    // What we ask is always the same: when it cannot be asked, the tables are not what they were.
+    if let Error::SqlInputError { msg, .. } = error {
+        return StateError::Damaged { path: path.to_owned(), what: msg };
+    }
     match damaged {
         true => StateError::Damaged { path: path.to_owned(), what: error.to_string() },
         false => StateError::Sqlite { doing, path: path.to_owned(), source: error },
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
