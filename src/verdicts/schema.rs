@@ -1,0 +1,137 @@
+//! The tables of the state, and which version of them this program knows.
+//!
+//! Lives here: the SQL that makes them, the numbers by which a file is told to be ours, the settings of a connection.
+//! Not here: what is read and written (`state`, `history`, `run`), how a row becomes a noun (`row`).
+//!
+//! | table      | one row per                          | holds                                                          |
+//! |------------|--------------------------------------|----------------------------------------------------------------|
+//! | `mirrors`  | mirror                               | its name in the inventory                                      |
+//! | `repos`    | repo                                 | release (no alias), arch, name                                 |
+//! | `truths`   | repo whose master has answered       | when it last answered, since when it has what it has           |
+//! | `shown`    | generation a master has shown        | `age` 0 the current one; digests, length, times                |
+//! | `verdicts` | mirror, repo, family, protocol       | standing and since when, and the last look with its evidence   |
+//! | `history`  | change of standing or finding        | the look that changed it; `at` is its key: the last of a second counts |
+//! | `runs`     | crawl                                | begin, end (none: killed or under way), outcome, counts        |
+//!
+//! Times are seconds since 1970, `family` is 4 or 6, `protocol`, `standing` and `finding` are spelt out, digests are
+//! blobs. Nothing refers to a place in the file: the names of mirrors and repos are all one needs to ask it by hand.
+
+use rusqlite::Connection;
+
+/// Version of the tables (`user_version`). Another one is refused.
+pub(super) const VERSION: i32 = 1;
+/// Tells a state from other databases (`application_id`): "mlst".
+pub(super) const APPLICATION_ID: i32 = 0x6d6c_7374;
+
+const TABLES: &str = "
+    CREATE TABLE mirrors (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    ) STRICT;
+    CREATE TABLE repos (
+        id INTEGER PRIMARY KEY,
+        release TEXT NOT NULL,
+        arch TEXT NOT NULL,
+        repo TEXT NOT NULL,
+        UNIQUE (release, arch, repo)
+    ) STRICT;
+    CREATE TABLE truths (
+        repo INTEGER PRIMARY KEY REFERENCES repos,
+        answered INTEGER NOT NULL,
+        changed INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE shown (
+        repo INTEGER NOT NULL REFERENCES truths,
+        age INTEGER NOT NULL,
+        sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+        sha512 BLOB NOT NULL CHECK (length(sha512) = 64),
+        bytes INTEGER NOT NULL,
+        timestamp INTEGER NOT NULL,
+        first_seen INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL,
+        PRIMARY KEY (repo, age)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE verdicts (
+        mirror INTEGER NOT NULL REFERENCES mirrors,
+        repo INTEGER NOT NULL REFERENCES repos,
+        family INTEGER NOT NULL CHECK (family IN (4, 6)),
+        protocol TEXT NOT NULL,
+        standing TEXT NOT NULL CHECK (standing IN ('in', 'late', 'out')),
+        finding TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        address TEXT,
+        status INTEGER,
+        bytes INTEGER NOT NULL,
+        sha256 BLOB CHECK (length(sha256) = 32),
+        millis INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        looks INTEGER NOT NULL,
+        look_count INTEGER NOT NULL,
+        behind_since INTEGER NOT NULL,
+        PRIMARY KEY (mirror, repo, family, protocol)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE history (
+        mirror INTEGER NOT NULL REFERENCES mirrors,
+        repo INTEGER NOT NULL REFERENCES repos,
+        family INTEGER NOT NULL CHECK (family IN (4, 6)),
+        protocol TEXT NOT NULL,
+        standing TEXT NOT NULL CHECK (standing IN ('in', 'late', 'out')),
+        finding TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        address TEXT,
+        status INTEGER,
+        bytes INTEGER NOT NULL,
+        sha256 BLOB CHECK (length(sha256) = 32),
+        millis INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        PRIMARY KEY (mirror, repo, family, protocol, at)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY,
+        started INTEGER NOT NULL,
+        ended INTEGER,
+        outcome TEXT,
+        note TEXT NOT NULL DEFAULT '',
+        mirrors INTEGER NOT NULL DEFAULT 0,
+        good INTEGER NOT NULL DEFAULT 0,
+        behind INTEGER NOT NULL DEFAULT 0,
+        bad INTEGER NOT NULL DEFAULT 0,
+        silent INTEGER NOT NULL DEFAULT 0,
+        skipped INTEGER NOT NULL DEFAULT 0,
+        requests INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+";
+
+/// Whose tables a database holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// None yet.
+    Nothing,
+    /// Ours, of this version.
+    Version(i32),
+    /// Another program's.
+    Foreign,
+}
+
+/// Looks whose tables these are.
+pub(super) fn find(connection: &Connection) -> rusqlite::Result<Found> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(match (tables, id) {
+        (0, 0) if version == 0 => Found::Nothing,
+        (_, APPLICATION_ID) => Found::Version(version),
+        _ => Found::Foreign,
+    })
+}
+
+/// Makes the tables: all or, when it does not come to its end, none.
+pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
