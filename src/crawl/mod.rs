@@ -1,3 +1,48 @@
 //! The crawl: looking at every mirror over both families, and keeping what was found.
 //!
+//! - `pass`       one complete pass: masters, mirrors, whether to believe it, what is kept; its `Report`
+//! - `conclude`   whether a run is believed; `report` says what it was
+//! - `targets`    what an inventory gives to look at: repos, and doors of mirrors that have them
+//! - `schedule`   who is asked for what in a run, in lanes
+//! - `lane`       one host over one family: what is asked next, and what an answer means for the rest
+//! - `look`       the steps of a look: tasks become requests, answers outcomes
+//! - `crew`       the threads that walk the lanes
+//! - `fetch`      one request and what came of it, in words that need no socket
+//! - `dial`       requests made with `ureq`, each line with its connections; over `wire`, after `resolve`
+//! - `address`    which addresses may be dialled
+//! - `classify`   what an answer means, held against the truth; `repomd` reads it
+//! - `deep`       whether the files that a `repomd.xml` names are there
+//! - `iso`        checksum files of images, and whether a mirror has the images
+//! - `dice`       chance from a seed
+//!
 //! Not here: what is held of a mirror after several looks (`verdicts`), what follows for lists (`plan`).
+
+mod address;
+mod classify;
+mod conclude;
+mod crew;
+mod deep;
+mod dial;
+mod dice;
+mod fetch;
+pub mod iso;
+mod lane;
+mod look;
+mod pass;
+mod repomd;
+mod report;
+mod resolve;
+mod schedule;
+#[cfg(test)]
+mod simulator;
+mod targets;
+mod wire;
+
+pub use address::{Allowed, is_internal};
+pub use crew::{Crew, Threads};
+pub use dial::{Dialer, DialerError};
+pub use fetch::{Ask, BODY_BYTES_MAX, End, Failure, Fetch, Got, HEAD_BYTES_MAX, Method, Patience, Reply};
+pub use pass::{Kept, Options, Recorder, run};
+pub use repomd::{Entry, Fault, RepoMd};
+pub use report::{Count, FamilyReport, Progress, Report, Stage};
+pub use targets::Targets;
