@@ -1,11 +1,12 @@
 //! `List`: the mirrors one client gets for one repo.
 //!
-//! Lives here: walking the lists of the client's group and place through the set of good mirrors.
+//! Lives here: walking the lists of the client's group and place through the set of good mirrors, and when these are too
+//! few through the set of those to spare.
 //! Not here: where the client is (`locate`), how a list is dressed (one file per dialect).
 
 use super::locate::Whereabouts;
 use crate::net::Family;
-use crate::snapshot::{Ending, Repo, Row, View};
+use crate::snapshot::{Ending, Repo, Row, Serving, View};
 
 /// Most mirrors a list can have, whatever the configuration.
 pub const LINES_MAX: usize = 64;
@@ -21,7 +22,7 @@ pub struct List<'a> {
 impl<'a> List<'a> {
     /// The first good mirrors of the client's group and place, `count_max` at most.
     ///
-    /// A repo that no good mirror has is answered with its tree's last resort, so that a client is never left with
+    /// Mirrors that are behind come only where the good ones are too few. A repo that no mirror has is answered with its tree's last resort, so that a client is never left with
     /// nothing when there is something.
     pub fn choose<B: AsRef<[u8]>>(
         view: &'a View<B>,
@@ -33,9 +34,9 @@ impl<'a> List<'a> {
     ) -> List<'a> {
         let mut list = List { bases: [&[]; LINES_MAX], count: 0, suffix: repo.suffix, is_last_resort: false };
         let count_max = count_max.min(LINES_MAX);
-        let serving = view.serving(repo, family);
-        let mut walk = |row| {
-            // A row has each mirror once; only a mirror of the group may come again in the place's row.
+        let mut walk = |serving: &Serving<'a>, row| {
+            // A row has each mirror once, and none is both good and to spare; only a mirror of the group may come again in
+            // the place's row.
             let before = list.count;
             for mirror in view.candidates(repo, family, row, turn) {
                 if list.count == count_max {
@@ -49,14 +50,20 @@ impl<'a> List<'a> {
             }
             list.count
         };
+        let serving = view.serving(repo, family);
         if let Some(group) = whereabouts.group {
-            let found = walk(Row::Group(group));
+            let found = walk(&serving, Row::Group(group));
             let alone = view.group(group).is_some_and(|(_, ending)| ending == Ending::Alone);
             if found > 0 && alone {
                 return list;
             }
         }
-        walk(Row::Place(whereabouts.place));
+        let found = walk(&serving, Row::Place(whereabouts.place));
+        if found < count_max
+            && let Some(sparing) = view.sparing(repo, family)
+        {
+            walk(&sparing, Row::Place(whereabouts.place));
+        }
         if list.count == 0
             && let Some(url) = view.last_resort(repo.tree)
         {

@@ -7,6 +7,9 @@ use super::subject::{MirrorId, RepoId, RepoKey, Subject};
 use super::truth::Truth;
 use super::verdict::{Damping, Observation, Verdict};
 
+/// Name of the file in the folder.
+const FILE: &str = "verdicts.sqlite";
+
 /// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {}
@@ -19,6 +22,11 @@ impl State {
     pub fn open(folder: &Path) -> Result<State, StateError> {
         let _ = folder;
         todo!()
+    }
+
+    /// Whether anybody has ever opened a state in `folder`. Makes nothing.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(FILE).exists()
     }
 
     /// Opens the state in `folder` for reading only, beside a crawler.
