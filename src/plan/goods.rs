@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status};
 use crate::net::{Family, Protocol};
 use crate::snapshot::Evidence;
@@ -22,11 +23,11 @@ use crate::verdicts::{MirrorId, RepoId, RepoKey, Standing, State, StateError, Su
 /// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
 pub const SPARED_BELOW: usize = 8;
 
-/// A mirror, by its position in the inventory.
-pub type Position = usize;
+/// Mirrors by protocol.
+pub type ByProtocol = [MirrorSet; Protocol::ALL.len()];
 
-/// Mirrors by protocol, each in rising order.
-pub type ByProtocol = [Vec<Position>; Protocol::ALL.len()];
+/// By family, in the order of `Family::ALL`.
+type ByFamily<T> = [T; Family::ALL.len()];
 
 /// What verdicts say, as the plan reads it.
 #[derive(Clone, Debug, Default)]
@@ -74,12 +75,12 @@ pub struct Sources {
 /// The mirrors of one repo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepoGoods {
-    /// By family, in the order of `Family::ALL`.
-    pub sources: [Sources; Family::ALL.len()],
+    /// By family: those that lists name.
+    pub sources: ByFamily<Sources>,
     /// Mirrors that are behind, by family, whether or not they are to spare.
-    pub behind: [ByProtocol; Family::ALL.len()],
+    pub behind: ByFamily<ByProtocol>,
     /// Mirrors that the inventory names for it, by family: all others are among them.
-    pub eligible: [ByProtocol; Family::ALL.len()],
+    pub eligible: ByFamily<ByProtocol>,
     /// Whether verdicts decided, or nobody was to.
     pub is_judged: bool,
     /// Protocols of lists.
@@ -110,32 +111,38 @@ impl Goods {
 
     fn made(inventory: &Inventory, known: &Known) -> Goods {
         let has_crawled = !known.standings.is_empty();
-        let looked_at: BTreeSet<RepoId> = known.standings.keys().map(|subject| subject.repo).collect();
-        let ids: Vec<Option<MirrorId>> =
-            inventory.mirrors.iter().map(|mirror| known.mirrors.get(&mirror.name).copied()).collect();
+        let looks = looks(inventory, known);
+        let mut eligible_of: HashMap<&str, ByFamily<ByProtocol>> = HashMap::new();
         let mut repos = BTreeMap::new();
         for of in repos_of(inventory) {
-            let eligible = Family::ALL.map(|family| eligible(inventory, of.tree, family));
-            let id = known.repos.get(&of.key).copied();
-            let id = id.filter(|id| known.with_truth.contains(id) && looked_at.contains(id));
-            let protocols = &of.distribution.protocols;
-            let standing = |family, wanted| {
-                let stands = |position: Position, protocol| {
-                    let subject = Subject { mirror: ids[position]?, repo: id?, family, protocol };
-                    known.standings.get(&subject).copied()
-                };
-                Protocol::ALL.map(|protocol| -> Vec<Position> {
-                    let all = eligible[family as usize][protocol as usize].iter().copied();
-                    all.filter(|&position| stands(position, protocol) == Some(wanted)).collect()
+            let eligible = eligible_of.entry(of.tree).or_insert_with(|| {
+                Family::ALL.map(|family| Protocol::ALL.map(|protocol| eligible(inventory, of.tree, family, protocol)))
+            });
+            let protocols = of.distribution.protocols.clone();
+            let id = known.repos.get(&of.key).filter(|id| known.with_truth.contains(id));
+            let looks = id.and_then(|id| looks.get(id));
+            let within = |found: &ByFamily<ByProtocol>| {
+                Family::ALL.map(|family| {
+                    let [found, eligible] = [&found[family as usize], &eligible[family as usize]];
+                    Protocol::ALL.map(|protocol| found[protocol as usize].and(&eligible[protocol as usize]))
                 })
             };
-            let behind = Family::ALL.map(|family| standing(family, Standing::Late));
-            let sources = Family::ALL.map(|family| match id {
-                Some(_) => sources(standing(family, Standing::In), &behind[family as usize], protocols),
-                None => Sources { good: eligible[family as usize].clone(), spare: ByProtocol::default() },
-            });
-            let is_judged = id.is_some() || !has_crawled;
-            repos.insert(of.key, RepoGoods { sources, behind, eligible, is_judged, protocols: protocols.clone() });
+            let repo = match looks {
+                Some(looks) => {
+                    let (good, behind) = (within(&looks.good), within(&looks.behind));
+                    let sources = Family::ALL
+                        .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
+                    RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
+                }
+                None => RepoGoods {
+                    sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
+                    behind: ByFamily::default(),
+                    eligible: eligible.clone(),
+                    is_judged: !has_crawled,
+                    protocols,
+                },
+            };
+            repos.insert(of.key, repo);
         }
         let evidence = if has_crawled { Evidence::Crawled } else { Evidence::Unverified };
         Goods { evidence, verified_at: known.verified_at, repos }
@@ -143,26 +150,66 @@ impl Goods {
 }
 
 impl RepoGoods {
-    /// Listed mirrors that are good over a family by a protocol of lists.
-    pub fn good_count(&self, inventory: &Inventory, family: Family) -> usize {
-        self.count(inventory, &[&self.sources[family as usize].good])
+    /// How many listed mirrors are good over a family by a protocol of lists.
+    pub fn good_count(&self, listed: &MirrorSet, family: Family) -> usize {
+        self.named(&self.sources[family as usize].good).and(listed).len()
     }
 
-    /// Listed mirrors that are good or to spare.
-    pub fn named_count(&self, inventory: &Inventory, family: Family) -> usize {
-        let Sources { good, spare } = &self.sources[family as usize];
-        self.count(inventory, &[good, spare])
+    /// How many listed mirrors are good or to spare.
+    pub fn named_count(&self, listed: &MirrorSet, family: Family) -> usize {
+        self.sources[family as usize].named(&self.protocols).and(listed).len()
     }
 
-    /// Listed mirrors that the inventory names.
-    pub fn eligible_count(&self, inventory: &Inventory, family: Family) -> usize {
-        self.count(inventory, &[&self.eligible[family as usize]])
+    /// Mirrors that are in a set by any protocol of lists.
+    pub fn named(&self, set: &ByProtocol) -> MirrorSet {
+        named(set, &self.protocols)
     }
+}
 
-    fn count(&self, inventory: &Inventory, sets: &[&ByProtocol]) -> usize {
-        let all = sets.iter().flat_map(|set| self.protocols.iter().flat_map(|&protocol| &set[protocol as usize]));
-        all.filter(|&&position| inventory.mirrors[position].listed).collect::<BTreeSet<_>>().len()
+impl Sources {
+    /// Mirrors that are good or to spare by any of the protocols.
+    pub fn named(&self, protocols: &[Protocol]) -> MirrorSet {
+        named(&self.good, protocols).or(&named(&self.spare, protocols))
     }
+}
+
+/// Mirrors that are in a set by any of the protocols.
+pub(super) fn named(set: &ByProtocol, protocols: &[Protocol]) -> MirrorSet {
+    protocols.iter().fold(MirrorSet::default(), |all, &protocol| all.or(&set[protocol as usize]))
+}
+
+/// Mirrors that public lists may name.
+pub(super) fn listed(inventory: &Inventory) -> MirrorSet {
+    inventory.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.listed).map(|(position, _)| position).collect()
+}
+
+/// What was found of one repo.
+#[derive(Default)]
+struct Looks {
+    good: ByFamily<ByProtocol>,
+    behind: ByFamily<ByProtocol>,
+}
+
+/// What was found, by repo; repos without a single look have no entry.
+fn looks(inventory: &Inventory, known: &Known) -> HashMap<RepoId, Looks> {
+    let positions: HashMap<MirrorId, Position> = inventory
+        .mirrors
+        .iter()
+        .enumerate()
+        .filter_map(|(position, mirror)| Some((*known.mirrors.get(&mirror.name)?, position)))
+        .collect();
+    let mut looks: HashMap<RepoId, Looks> = HashMap::new();
+    for (subject, standing) in &known.standings {
+        let looks = looks.entry(subject.repo).or_default();
+        let Some(&position) = positions.get(&subject.mirror) else { continue };
+        let set = match standing {
+            Standing::In => &mut looks.good,
+            Standing::Late => &mut looks.behind,
+            Standing::Out => continue,
+        };
+        set[subject.family as usize][subject.protocol as usize].insert(position);
+    }
+    looks
 }
 
 /// A repo of one release and architecture, with whom it belongs to.
@@ -191,27 +238,22 @@ pub(super) fn repos_of(inventory: &Inventory) -> impl Iterator<Item = RepoOf<'_>
     })
 }
 
-fn eligible(inventory: &Inventory, tree: &str, family: Family) -> ByProtocol {
-    let takes_part = |mirror: &Mirror, protocol| {
+fn eligible(inventory: &Inventory, tree: &str, family: Family, protocol: Protocol) -> MirrorSet {
+    let takes_part = |mirror: &Mirror| {
         mirror.status == Status::Active
             && mirror.families.contains(&family)
             && mirror.base.get(tree).is_some_and(|urls| urls.contains_key(&protocol))
     };
-    Protocol::ALL.map(|protocol| {
-        let mirrors = inventory.mirrors.iter().enumerate().filter(|(_, mirror)| takes_part(mirror, protocol));
-        mirrors.map(|(position, _)| position).collect()
-    })
+    let mirrors = inventory.mirrors.iter().enumerate().filter(|(_, mirror)| takes_part(mirror));
+    mirrors.map(|(position, _)| position).collect()
 }
 
 /// The good mirrors, and those of `behind` that are to spare. `lists`: protocols of lists.
 fn sources(good: ByProtocol, behind: &ByProtocol, lists: &[Protocol]) -> Sources {
-    let named: BTreeSet<Position> = lists.iter().flat_map(|&protocol| &good[protocol as usize]).copied().collect();
-    let mut spare = ByProtocol::default();
-    if named.len() < SPARED_BELOW {
-        spare = behind.clone();
-        for set in &mut spare {
-            set.retain(|position| !named.contains(position));
-        }
-    }
+    let named = named(&good, lists);
+    let spare = match named.len() < SPARED_BELOW {
+        true => behind.each_ref().map(|set| set.without(&named)),
+        false => ByProtocol::default(),
+    };
     Sources { good, spare }
 }

@@ -2,6 +2,7 @@
 //! same bytes.
 //!
 //! - `goods`     `Goods`: which mirrors each repo can be had from
+//! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
 //! - `guard`     what must not be published, and what is kept in place of it
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
 //! - `networks`  client networks: clouds, private networks, places that operators know better
@@ -11,6 +12,7 @@
 
 mod goods;
 pub mod guard;
+mod mirror_set;
 mod networks;
 mod rank;
 
@@ -21,7 +23,8 @@ use crate::net::{Family, Protocol};
 use crate::snapshot::{Builder, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
 use crate::turn::Entrant;
 use goods::repos_of;
-pub use goods::{ByProtocol, Goods, Known, Position, RepoGoods, SPARED_BELOW, Sources};
+pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
+pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
 
 /// Turns per place: each mirror leads a share of them that is within 1/64 of its weight's.
@@ -106,8 +109,8 @@ struct Numbers<'a> {
 
 impl Numbers<'_> {
     /// The set of `mirrors`, and of all of `clouds`.
-    fn set(&self, builder: &mut Builder, mirrors: &[Position], clouds: Option<&Vec<MirrorIndex>>) -> SetId {
-        let own = mirrors.iter().filter_map(|position| self.index_of.get(position));
+    fn set(&self, builder: &mut Builder, mirrors: &MirrorSet, clouds: Option<&Vec<MirrorIndex>>) -> SetId {
+        let own = mirrors.iter().filter_map(|position| self.index_of.get(&position));
         builder.set(own.chain(clouds.into_iter().flatten()).copied())
     }
 }
@@ -131,9 +134,9 @@ fn add_repos(
             })
         });
         let spares = sources.map(|sources| {
-            Protocol::ALL.map(|protocol| match &sources.spare[protocol as usize][..] {
-                [] => None,
-                spare => Some(numbers.set(builder, spare, None)),
+            Protocol::ALL.map(|protocol| {
+                let spare = &sources.spare[protocol as usize];
+                (!spare.is_empty()).then(|| numbers.set(builder, spare, None))
             })
         });
         builder.repo(&RepoEntry {

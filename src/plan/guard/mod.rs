@@ -19,9 +19,10 @@
 
 mod refusal;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use super::goods::{ByProtocol, Goods, Position, RepoGoods, Sources};
+use super::goods::{self, ByProtocol, Goods, RepoGoods, Sources};
+use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::Inventory;
 use crate::net::{Family, Protocol};
 use crate::snapshot::{self, Evidence, MirrorIndex, PlaceIndex, Row, View};
@@ -72,7 +73,7 @@ pub fn decide<B: AsRef<[u8]>>(
     let Some(view) = previous else { return decision };
     let positions: HashMap<&str, Position> =
         inventory.mirrors.iter().enumerate().map(|(position, mirror)| (mirror.name.as_str(), position)).collect();
-    let before = Before { view, inventory, positions };
+    let before = Before { view, positions, listed: goods::listed(inventory) };
     let Decision { goods, kept, refusals } = &mut decision;
     for (key, repo) in &mut goods.repos {
         for family in Family::ALL {
@@ -81,15 +82,16 @@ pub fn decide<B: AsRef<[u8]>>(
             refusals.extend(refused);
         }
     }
-    refusals.extend(repo_map(view, inventory, goods, minimums));
+    refusals.extend(repo_map(view, &before.listed, goods, minimums));
     decision
 }
 
 /// The snapshot in use, seen from the inventory.
 struct Before<'a, B> {
     view: &'a View<B>,
-    inventory: &'a Inventory,
     positions: HashMap<&'a str, Position>,
+    /// Mirrors that public lists may name.
+    listed: MirrorSet,
 }
 
 impl<B: AsRef<[u8]>> Before<'_, B> {
@@ -109,25 +111,15 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
                 refusals.extend(self.halved(key, family, repo, &had, minimums));
                 self.keep_as_spare(family, repo, &had, minimums)
             }
-            false => {
-                let has_any = self.with(repo, family, &had).named_count(self.inventory, family) > 0;
-                has_any.then(|| {
-                    repo.sources[family as usize] = had;
-                    Keep::NotJudged
-                })
-            }
+            false => (!had.named(&repo.protocols).and(&self.listed).is_empty()).then(|| {
+                repo.sources[family as usize] = had;
+                Keep::NotJudged
+            }),
         };
-        if repo.named_count(self.inventory, family) == 0 && has_list(self.view, &old, family) {
+        if repo.named_count(&self.listed, family) == 0 && has_list(self.view, &old, family) {
             refusals.push(Refusal::Emptied { repo: key.clone(), family });
         }
         (keep, refusals)
-    }
-
-    /// `repo` with other mirrors over a family.
-    fn with(&self, repo: &RepoGoods, family: Family, sources: &Sources) -> RepoGoods {
-        let mut other = repo.clone();
-        other.sources[family as usize] = sources.clone();
-        other
     }
 
     fn halved(
@@ -138,27 +130,28 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
         had: &Sources,
         minimums: &Minimums,
     ) -> Option<Refusal> {
-        let before = self.with(repo, family, had).good_count(self.inventory, family);
-        let alive = Sources { good: still_alive(&had.good, repo, family), spare: ByProtocol::default() };
-        let after = self.with(repo, family, &alive).good_count(self.inventory, family);
+        let good_before = repo.named(&had.good).and(&self.listed);
+        let now = repo.named(&repo.sources[family as usize].good).or(&repo.named(&repo.behind[family as usize]));
+        let (before, after) = (good_before.len(), good_before.and(&now).len());
         let was_crawled = self.view.evidence() == Evidence::Crawled;
-        (was_crawled && before >= minimums.mirror_count && after * 2 < before).then(|| Refusal::Halved {
-            repo: key.clone(),
-            family,
-            before,
-            after,
-        })
+        let is_halved = was_crawled && before >= minimums.mirror_count && after * 2 < before;
+        is_halved.then(|| Refusal::Halved { repo: key.clone(), family, before, after })
     }
 
     fn keep_as_spare(&self, family: Family, repo: &mut RepoGoods, had: &Sources, minimums: &Minimums) -> Option<Keep> {
-        let before = self.with(repo, family, had).named_count(self.inventory, family);
-        let good = repo.good_count(self.inventory, family);
-        let eligible = repo.eligible_count(self.inventory, family);
+        let before = had.named(&repo.protocols).and(&self.listed).len();
+        let good = repo.good_count(&self.listed, family);
+        let eligible = repo.named(&repo.eligible[family as usize]).and(&self.listed).len();
         let least = minimums.mirror_count.max(1).min(eligible.div_ceil(2));
         // Mirrors that nobody has verified are kept only where there would be nothing.
         let worth_keeping = good == 0 || self.view.evidence() != Evidence::Unverified;
         (good < least && good < before && worth_keeping).then(|| {
-            spare(&mut repo.sources[family as usize], had, &repo.protocols);
+            let now = &mut repo.sources[family as usize];
+            let good_now = goods::named(&now.good, &repo.protocols);
+            for protocol in Protocol::ALL.map(|protocol| protocol as usize) {
+                let kept = had.good[protocol].or(&had.spare[protocol]).without(&good_now);
+                now.spare[protocol] = now.spare[protocol].or(&kept);
+            }
             Keep::TooFew { good, before }
         })
     }
@@ -168,35 +161,12 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
         let still = |mirrors: Vec<MirrorIndex>, protocol: Protocol| {
             let names = mirrors.into_iter().filter_map(|index| self.view.mirror(index));
             let positions = names.filter_map(|mirror| self.positions.get(mirror.name).copied());
-            let mut positions: Vec<Position> =
-                positions.filter(|position| eligible[protocol as usize].binary_search(position).is_ok()).collect();
-            positions.sort_unstable();
-            positions
+            positions.collect::<MirrorSet>().and(&eligible[protocol as usize])
         };
         Sources {
             good: Protocol::ALL.map(|protocol| still(self.view.good(old, family, protocol), protocol)),
             spare: Protocol::ALL.map(|protocol| still(self.view.spare(old, family, protocol), protocol)),
         }
-    }
-}
-
-/// Those of `good` that are not lost: good still by a protocol of lists, or only behind.
-fn still_alive(good: &ByProtocol, repo: &RepoGoods, family: Family) -> ByProtocol {
-    let now = [&repo.sources[family as usize].good, &repo.behind[family as usize]];
-    let lists = repo.protocols.iter().flat_map(|&protocol| now.map(|set| &set[protocol as usize]));
-    let alive: BTreeSet<Position> = lists.flatten().copied().collect();
-    good.clone().map(|set| set.into_iter().filter(|position| alive.contains(position)).collect())
-}
-
-/// Adds all that `had` has to the spare mirrors of `now`, but for those that are good by a protocol of `lists`.
-fn spare(now: &mut Sources, had: &Sources, lists: &[Protocol]) {
-    let good: BTreeSet<Position> = lists.iter().flat_map(|&protocol| now.good[protocol as usize].clone()).collect();
-    for protocol in Protocol::ALL {
-        let set = &mut now.spare[protocol as usize];
-        let old = had.good[protocol as usize].iter().chain(&had.spare[protocol as usize]);
-        set.extend(old.filter(|position| !good.contains(position)));
-        set.sort_unstable();
-        set.dedup();
     }
 }
 
@@ -212,15 +182,10 @@ fn has_list<B: AsRef<[u8]>>(view: &View<B>, repo: &snapshot::Repo<'_>, family: F
 }
 
 /// A map that shrinks below its minimum. An inventory that never had so many repos has only to keep its own.
-fn repo_map<B: AsRef<[u8]>>(
-    view: &View<B>,
-    inventory: &Inventory,
-    goods: &Goods,
-    minimums: &Minimums,
-) -> Option<Refusal> {
+fn repo_map<B: AsRef<[u8]>>(view: &View<B>, listed: &MirrorSet, goods: &Goods, minimums: &Minimums) -> Option<Refusal> {
     let old = (0..view.repo_count()).filter_map(|at| view.repo(snapshot::RepoIndex(at as u32)));
     let before = old.filter(|repo| Family::ALL.iter().any(|&family| has_list(view, repo, family))).count();
-    let has_mirror = |repo: &&RepoGoods| Family::ALL.iter().any(|&family| repo.named_count(inventory, family) > 0);
+    let has_mirror = |repo: &&RepoGoods| Family::ALL.iter().any(|&family| repo.named_count(listed, family) > 0);
     let after = goods.repos.values().filter(has_mirror).count();
     let least = match before >= minimums.repo_count {
         true => minimums.repo_count,
