@@ -6,7 +6,7 @@
 //!   0  net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ snapshot/ geoip/
 //!   2  config/ inventory/ verdicts/
-//!   3  answer/ crawl/ import/ plan/
+//!   3  answer/ crawl/ export/ import/ plan/
 //!   4  serve/
 //!   5  daemon/
 //!   6  cli/
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod crawl;
 pub mod daemon;
+pub mod export;
 pub mod geoip;
 pub mod http;
 pub mod import;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::atlas::Atlas;
 use super::centos;
@@ -23,6 +24,10 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
         text.push('\n');
     };
     say(format!("snapshot    generation {}, {}", atlas.generation(), view.evidence().explain()));
+    if let Some(verified_at) = view.verified_at() {
+        let age_minutes = unix_seconds.saturating_sub(verified_at) / 60;
+        say(format!("verified    {}, {age_minutes} minutes before", time(verified_at)));
+    }
     say(format!("client      {client} ({family})"));
     let (repo, name) = match centos::find(atlas, query).map(|index| view.repo(index).zip(view.repo_name(index))) {
         Ok(Some(found)) => found,
@@ -86,6 +91,15 @@ fn place_and_reason(atlas: &Atlas, whereabouts: &Whereabouts, query: &Query) -> 
     }
 }
 
+/// A time for people, in UTC. What no calendar with four digits for the year has is given in seconds.
+pub fn time(unix_seconds: u64) -> String {
+    const YEAR_10000: u64 = 253_402_300_800;
+    match unix_seconds {
+        ..YEAR_10000 => httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix_seconds)),
+        _ => format!("{unix_seconds} seconds after 1970"),
+    }
+}
+
 /// Mirrors considered and passed over that are told of, beyond those in the answer.
 const TOLD_MAX: usize = 40;
 
@@ -97,6 +111,7 @@ fn mirrors(text: &mut String, atlas: &Atlas, repo: &Repo<'_>, family: Family, ro
     };
     let _ = writeln!(text, "list        of {name}, in the order of the turn:");
     let serving = view.serving(repo, family);
+    let sparing = view.sparing(repo, family);
     let mut count = 0;
     for index in view.candidates(repo, family, row, turn) {
         let Some(mirror) = view.mirror(index) else { continue };
@@ -109,7 +124,13 @@ fn mirrors(text: &mut String, atlas: &Atlas, repo: &Repo<'_>, family: Family, ro
         let (mark, why) = match serving.base(index) {
             Some(base) if list.bases().contains(&base) => ("in ", "good"),
             Some(_) => ("out", "good, but the list was full before it"),
-            None => ("out", "not good for this repo over this family, or does not carry its tree"),
+            None => match sparing.as_ref().and_then(|sparing| sparing.base(index)) {
+                Some(base) if list.bases().contains(&base) => {
+                    ("in ", "to spare: behind, or not verified; after all good ones")
+                }
+                Some(_) => ("out", "to spare, and there are enough others"),
+                None => ("out", "not good for this repo over this family, or does not carry its tree"),
+            },
         };
         let _ = writeln!(text, "  {mark}  {:40} {place:7} {:>6} Mb/s  {why}", mirror.name, mirror.weight);
     }

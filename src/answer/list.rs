@@ -1,11 +1,12 @@
 //! `List`: the mirrors one client gets for one repo.
 //!
-//! Lives here: walking the lists of the client's group and place through the set of good mirrors.
+//! Lives here: walking the lists of the client's group and place through the set of good mirrors, and when these are too
+//! few through the set of those to spare.
 //! Not here: where the client is (`locate`), how a list is dressed (one file per dialect).
 
 use super::locate::Whereabouts;
 use crate::net::Family;
-use crate::snapshot::{Ending, Repo, Row, View};
+use crate::snapshot::{Ending, Repo, Row, Serving, View};
 
 /// Most mirrors a list can have, whatever the configuration.
 pub const LINES_MAX: usize = 64;
@@ -32,8 +33,9 @@ pub struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The first good mirrors of the client's group and place, `count_max` at most; or what there is instead, so that a
-    /// client is never left with nothing when there is something.
+    /// The first good mirrors of the client's group and place, `count_max` at most, those that are behind only where the
+    /// good ones are too few; or what there is instead, so that a client is never left with nothing when there is
+    /// something.
     pub fn choose<B: AsRef<[u8]>>(
         view: &'a View<B>,
         repo: &Repo<'a>,
@@ -67,9 +69,9 @@ impl<'a> List<'a> {
         turn: usize,
         count_max: usize,
     ) {
-        let serving = view.serving(repo, family);
-        let mut walk = |row| {
-            // A row has each mirror once; only a mirror of the group may come again in the place's row.
+        let mut walk = |serving: &Serving<'a>, row| {
+            // A row has each mirror once, and none is both good and to spare; only a mirror of the group may come again in
+            // the place's row.
             let before = self.count;
             for mirror in view.candidates(repo, family, row, turn) {
                 if self.count == count_max {
@@ -83,14 +85,19 @@ impl<'a> List<'a> {
             }
             self.count
         };
+        let serving = view.serving(repo, family);
         if let Some(group) = whereabouts.group {
-            let found = walk(Row::Group(group));
-            let alone = view.ending(group) == Some(Ending::Alone);
-            if found > 0 && alone {
+            let found = walk(&serving, Row::Group(group));
+            if found > 0 && view.ending(group) == Some(Ending::Alone) {
                 return;
             }
         }
-        walk(Row::Place(whereabouts.place));
+        let found = walk(&serving, Row::Place(whereabouts.place));
+        if found < count_max
+            && let Some(sparing) = view.sparing(repo, family)
+        {
+            walk(&sparing, Row::Place(whereabouts.place));
+        }
     }
 
     /// What it is made of.

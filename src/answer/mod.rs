@@ -15,7 +15,7 @@ mod locate;
 mod query;
 
 pub use atlas::{Atlas, GeoBytes};
-pub use explain::explain;
+pub use explain::{explain, time};
 pub use list::{LINES_MAX, List, Supply};
 pub use locate::{Reason, Whereabouts};
 pub use query::{PARAMETERS_MAX, Query, VALUE_BYTES_MAX, Value};

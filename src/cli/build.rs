@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::check;
 use super::failure::Failure;
 use super::publish;
-use crate::plan;
+use crate::plan::{self, Goods};
 
 /// Build a snapshot from the lists and publish it.
 ///
@@ -32,6 +32,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             reading.problems.len()
         )));
     }
-    let bytes = plan::build(&reading.inventory).map_err(Failure::input)?;
+    let bytes = plan::build(&reading.inventory, &Goods::unverified(&reading.inventory)).map_err(Failure::input)?;
     args.target.publish(&bytes)
 }

@@ -5,6 +5,9 @@
 //! - `build`      lists → snapshot, published
 //! - `publish`    where a snapshot that was made goes
 //! - `check`      read the lists and tell of every problem
+//! - `plan`       lists and verdicts → what would change, what the guard says, the publication
+//! - `clouds`     bring the address ranges of clouds up to date
+//! - `export`     lists for other people's frontends
 //! - `lookup`     explain an answer
 //! - `snapshot`   info, check, dump, diff of snapshot files
 //! - `rollback`   go back to an older snapshot
@@ -13,10 +16,13 @@
 
 mod build;
 mod check;
+mod clouds;
+mod export;
 mod failure;
 mod geoip;
 mod import;
 mod lookup;
+mod plan;
 mod publish;
 mod rollback;
 mod serve;
@@ -41,6 +47,11 @@ enum Command {
     Serve(serve::Args),
     Build(build::Args),
     Check(check::Args),
+    Plan(plan::Args),
+    #[command(subcommand)]
+    Clouds(clouds::Command),
+    #[command(subcommand)]
+    Export(export::Command),
     Lookup(lookup::Args),
     #[command(subcommand)]
     Snapshot(snapshot::Command),
@@ -58,6 +69,9 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Clouds(command) => clouds::run(command),
+        Command::Export(command) => export::run(command),
         Command::Lookup(args) => lookup::run(&args),
         Command::Snapshot(command) => snapshot::run(command),
         Command::Rollback(args) => rollback::run(&args),

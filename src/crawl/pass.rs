@@ -20,7 +20,7 @@ use super::schedule::{self, Basis};
 use super::targets::Targets;
 use crate::net::Family;
 use crate::verdicts::{
-    Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError, Subject, Truth,
+    Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError, Subject, Truth,
     Verdict,
 };
 
@@ -82,8 +82,8 @@ pub trait Recorder {
     fn verdicts(&self) -> Result<HashMap<Subject, Verdict>, StateError>;
     /// Keeps what a master has shown.
     fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError>;
-    /// Keeps observations.
-    fn observe(&mut self, observations: &[Observation]) -> Result<(), StateError>;
+    /// Keeps observations; returns what they changed.
+    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError>;
 }
 
 /// The state, with the damping that observations change its verdicts by.
@@ -115,7 +115,7 @@ impl Recorder for Kept<'_> {
         self.state.set_truth(repo, truth)
     }
 
-    fn observe(&mut self, observations: &[Observation]) -> Result<(), StateError> {
+    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
         self.state.observe(observations, &self.damping)
     }
 }
@@ -411,12 +411,12 @@ impl Pass<'_> {
             batch.push(Observation { subject, finding: outcome.finding, evidence: outcome.evidence });
             self.report.observed += 1;
             if batch.len() == BATCH {
-                recorder.observe(&batch)?;
+                self.report.changes.extend(recorder.observe(&batch)?);
                 batch.clear();
             }
         }
         if !batch.is_empty() {
-            recorder.observe(&batch)?;
+            self.report.changes.extend(recorder.observe(&batch)?);
         }
         Ok(())
     }

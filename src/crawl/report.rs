@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::net::Family;
-use crate::verdicts::{Class, Finding, RepoKey};
+use crate::verdicts::{Change, Class, Finding, RepoKey};
 
 /// What a pass is about at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,8 @@ pub struct Report {
     pub seconds: u64,
     /// Observations that were kept.
     pub observed: u64,
+    /// What they changed.
+    pub changes: Vec<Change>,
 }
 
 impl Report {

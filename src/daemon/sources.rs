@@ -9,7 +9,7 @@ use super::geo::{self, GeoCache, GeoError};
 use crate::answer::Atlas;
 use crate::config::Config;
 use crate::inventory::{self, Inventory, Problem, Reading, World};
-use crate::plan;
+use crate::plan::{self, Goods};
 use crate::serve::{Edition, Settings};
 use crate::snapshot::{CheckError, Full, Generation, OpenError, Store, StoreError, View};
 use crate::sys::Map;
@@ -157,7 +157,7 @@ fn read(lists: &Path, tolerance: Tolerance, report: &mut dyn FnMut(&Problem)) ->
 fn snapshot(config: &Config, inventory: &Inventory) -> Result<(Generation, View<Map>), SourcesError> {
     let store = config.state.as_deref().map(Store::new);
     if config.build {
-        let bytes = plan::build(inventory)?;
+        let bytes = plan::build(inventory, &Goods::unverified(inventory))?;
         match &store {
             Some(store) => store.publish(&bytes)?,
             None => {

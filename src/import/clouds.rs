@@ -69,17 +69,23 @@ pub type Regions = BTreeMap<String, Vec<IpNetwork>>;
 /// As `read`.
 pub fn import(provider: Provider, bytes: &[u8], stamp: &Stamp) -> Result<Imported, ImportError> {
     let (regions, notes) = read(provider, bytes)?;
+    let text = text(provider, &regions, stamp);
+    Ok(Imported { files: vec![(format!("{}.toml", provider.name()).into(), text)], notes })
+}
+
+/// The inventory file of a provider's regions.
+pub(super) fn text(provider: Provider, regions: &Regions, stamp: &Stamp) -> String {
     let mut sheet = Sheet::new(&format!("{}: address ranges by region.", provider.title()), stamp);
     sheet.table("cloud");
     sheet.text("name", provider.name());
     sheet.text("title", provider.title());
-    for (name, prefixes) in &regions {
+    for (name, prefixes) in regions {
         sheet.table("cloud_region");
         sheet.text("cloud", provider.name());
         sheet.text("name", name);
         sheet.wrapped("prefixes", prefixes);
     }
-    Ok(Imported { files: vec![(format!("{}.toml", provider.name()).into(), sheet.finish())], notes })
+    sheet.finish()
 }
 
 /// Reads a provider's file into its regions.

@@ -2,6 +2,7 @@
 //!
 //! - `almalinux`   AlmaLinux's `config.yml` and `mirrors.d/*.yml`, as inventory TOML
 //! - `clouds`      cloud providers' address ranges in their own formats, as inventory TOML
+//! - `cloud_update`  such ranges held against those in the lists
 //! - `list_tree`   a published tree of finished lists, as plain data
 //! - `tree_snapshot`  from such a tree to a snapshot of just these lists
 //! - `aggregate`   the shortest set of prefixes for the same addresses
@@ -13,6 +14,7 @@
 
 mod aggregate;
 pub mod almalinux;
+pub mod cloud_update;
 pub mod clouds;
 mod input;
 pub mod list_tree;

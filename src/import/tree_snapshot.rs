@@ -1,7 +1,7 @@
 //! From a published list tree to a snapshot of just these lists: one turn, nothing planned.
 //!
-//! The mirrors of such a snapshot are the base URLs of the tree; a repo's set of good mirrors is all that its lists
-//! name. A place without a list of its own takes its country's, and else the repo's fallback.
+//! The mirrors of such a snapshot are the base URLs of the tree, its trees are the branches; a repo's set of good mirrors
+//! is all that its lists name. A place without a list of its own takes its country's, and else the repo's fallback.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,16 +12,17 @@ use crate::snapshot::{
     Builder, DirectoryId, Ending, Evidence, Full, ListId, MirrorIndex, RepoEntry, SetId, Target, TreeIndex,
 };
 
-/// Name of the one tree that all base URLs belong to.
-const TREE: &str = "published";
-
 /// Builds the bytes of a snapshot that answers exactly what the tree says.
 pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
     let places: BTreeSet<Code> = tree.repos.iter().flat_map(|repo| repo.lists.keys()).filter_map(code).collect();
     let places: Vec<Code> = places.into_iter().collect();
     let mut builder = Builder::new(Evidence::Imported, 1, places.clone());
-    let published = builder.tree(TREE, None, &[Protocol::Https, Protocol::Http]);
-    let mirrors = add_mirrors(&mut builder, published, tree);
+    let branches: BTreeSet<&str> = tree.repos.iter().map(|repo| repo.branch.as_str()).collect();
+    let trees: BTreeMap<&str, TreeIndex> = branches
+        .into_iter()
+        .map(|branch| (branch, builder.tree(branch, None, &[Protocol::Https, Protocol::Http])))
+        .collect();
+    let mirrors = add_mirrors(&mut builder, &trees, tree);
     let mut groups = Vec::new();
     for cloud in &tree.clouds {
         let group = builder.group(&format!("cloud {}", cloud.name), Ending::Alone);
@@ -40,9 +41,10 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
             aliases: &[],
             arch: &repo.arch,
             suffix: &repo.suffix,
-            tree: published,
+            tree: trees[repo.branch.as_str()],
             directory,
             sets,
+            spares: [[None; 3]; 2],
         })?;
     }
     builder.finish()
@@ -51,7 +53,7 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
 /// Base URL → mirror and protocol.
 type Mirrors<'a> = HashMap<&'a str, (MirrorIndex, Protocol)>;
 
-fn add_mirrors<'a>(builder: &mut Builder, published: TreeIndex, tree: &'a ListTree) -> Mirrors<'a> {
+fn add_mirrors<'a>(builder: &mut Builder, trees: &BTreeMap<&str, TreeIndex>, tree: &'a ListTree) -> Mirrors<'a> {
     let of_repos = tree.repos.iter().flat_map(|repo| repo.lists.values()).flatten();
     let all: BTreeSet<&str> =
         of_repos.chain(tree.clouds.iter().flat_map(|cloud| &cloud.base)).map(String::as_str).collect();
@@ -62,7 +64,9 @@ fn add_mirrors<'a>(builder: &mut Builder, published: TreeIndex, tree: &'a ListTr
             _ => Protocol::Http,
         };
         let mirror = builder.mirror(url, None, 1, 1);
-        builder.base(mirror, published, protocol, url);
+        for &tree in trees.values() {
+            builder.base(mirror, tree, protocol, url);
+        }
         mirrors.insert(url, (mirror, protocol));
     }
     mirrors

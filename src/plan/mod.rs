@@ -1,10 +1,18 @@
-//! The plan: from an inventory to the lists of a snapshot. A pure function: same input, same bytes.
+//! The plan: from an inventory and what is known of its mirrors to the lists of a snapshot. A pure function: same input,
+//! same bytes.
 //!
+//! - `goods`     `Goods`: which mirrors each repo can be had from
+//! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
+//! - `guard`     what must not be published, and what is kept in place of it
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
 //! - `networks`  client networks: clouds, private networks, places that operators know better
 //!
-//! Until mirrors are crawled, every active mirror counts as good for all that its trees hold; the snapshot says so.
+//! Lists are orders by place and turn, the same for all repos. Which of their mirrors are good for a repo is a set beside
+//! them, and all that verdicts decide.
 
+mod goods;
+pub mod guard;
+mod mirror_set;
 mod networks;
 mod rank;
 
@@ -12,26 +20,30 @@ use std::collections::HashMap;
 
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status, World};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{Builder, DirectoryId, Evidence, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
+use crate::snapshot::{Builder, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
 use crate::turn::Entrant;
+use goods::repos_of;
+pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
+pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
 
 /// Turns per place: each mirror leads a share of them that is within 1/64 of its weight's.
 pub const TURN_COUNT: usize = 64;
 
-/// Builds the bytes of a snapshot from what operators told us.
-pub fn build(inventory: &Inventory) -> Result<Vec<u8>, Full> {
+/// Builds the bytes of a snapshot from what operators told us and what is known of their mirrors.
+pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     let world = World::new(&inventory.countries);
     let mut places: Vec<_> = inventory.countries.iter().map(|country| country.code).collect();
     places.extend(inventory.countries.iter().flat_map(|country| country.subdivisions.keys().copied()));
     places.sort_unstable();
     places.dedup();
-    let mut builder = Builder::new(Evidence::Unverified, TURN_COUNT, places.clone());
+    let mut builder = Builder::new(goods.evidence, TURN_COUNT, places.clone());
+    builder.verified_at(goods.verified_at);
     let trees = add_trees(&mut builder, &inventory.distributions);
-    let active: Vec<&Mirror> = inventory.mirrors.iter().filter(|mirror| mirror.status == Status::Active).collect();
+    let (positions, active): (Vec<Position>, Vec<&Mirror>) =
+        inventory.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.status == Status::Active).unzip();
+    let mirrors: Vec<MirrorIndex> = active.iter().map(|mirror| add_mirror(&mut builder, mirror, &trees)).collect();
     let mut served = Served::default();
-    let mirrors: Vec<MirrorIndex> =
-        active.iter().map(|mirror| add_mirror(&mut builder, mirror, &trees, &mut served)).collect();
     let groups = networks::add(&mut builder, inventory, &active, &mirrors, &trees, &mut served);
 
     let candidates: Vec<Candidate> = active
@@ -55,14 +67,15 @@ pub fn build(inventory: &Inventory) -> Result<Vec<u8>, Full> {
         builder.row(vec![list; TURN_COUNT])
     }));
     let directory = builder.directory(rows);
-    add_repos(&mut builder, &inventory.distributions, &trees, &served, directory)?;
+    let index_of: HashMap<Position, MirrorIndex> = positions.into_iter().zip(mirrors).collect();
+    add_repos(&mut builder, inventory, goods, &Numbers { trees, served, index_of }, directory)?;
     builder.finish()
 }
 
 /// Trees by name.
 type Trees<'a> = HashMap<&'a str, TreeIndex>;
 
-/// Which mirrors hold a tree, by protocol and family.
+/// Base URLs of clouds that hold a tree, by protocol and family.
 type Served = HashMap<(TreeIndex, Protocol, Family), Vec<MirrorIndex>>;
 
 fn add_trees<'a>(builder: &mut Builder, distributions: &'a [Distribution]) -> Trees<'a> {
@@ -76,54 +89,69 @@ fn add_trees<'a>(builder: &mut Builder, distributions: &'a [Distribution]) -> Tr
     trees
 }
 
-fn add_mirror(builder: &mut Builder, mirror: &Mirror, trees: &Trees<'_>, served: &mut Served) -> MirrorIndex {
+fn add_mirror(builder: &mut Builder, mirror: &Mirror, trees: &Trees<'_>) -> MirrorIndex {
     let index = builder.mirror(&mirror.name, mirror.place, mirror.tier, mirror.bandwidth_mbps);
     for (tree, urls) in &mirror.base {
         let Some(&tree) = trees.get(tree.as_str()) else { continue };
         for (&protocol, url) in urls {
             builder.base(index, tree, protocol, url);
-            for &family in &mirror.families {
-                served.entry((tree, protocol, family)).or_default().push(index);
-            }
         }
     }
     index
 }
 
-fn add_repos(
-    builder: &mut Builder,
-    distributions: &[Distribution],
-    trees: &Trees<'_>,
-    served: &Served,
-    directory: DirectoryId,
-) -> Result<(), Full> {
-    for distribution in distributions {
-        for repo in &distribution.repos {
-            for release in distribution.releases.iter().filter(|release| repo.releases.contains(&release.name)) {
-                let Some(&tree) = trees.get(repo.tree.as_ref().unwrap_or(&release.tree).as_str()) else { continue };
-                let sets = Family::ALL.map(|family| {
-                    Protocol::ALL.map(|protocol| good_mirrors(builder, served, (tree, protocol, family)))
-                });
-                for arch in repo.arches.as_ref().unwrap_or(&release.arches) {
-                    builder.repo(&RepoEntry {
-                        name: &repo.name,
-                        release: &release.name,
-                        aliases: &release.aliases,
-                        arch,
-                        suffix: &suffix(release, repo, arch),
-                        tree,
-                        directory: [directory; 2],
-                        sets,
-                    })?;
-                }
-            }
-        }
-    }
-    Ok(())
+/// What the builder calls things.
+struct Numbers<'a> {
+    trees: Trees<'a>,
+    served: Served,
+    index_of: HashMap<Position, MirrorIndex>,
 }
 
-fn good_mirrors(builder: &mut Builder, served: &Served, key: (TreeIndex, Protocol, Family)) -> SetId {
-    builder.set(served.get(&key).into_iter().flatten().copied())
+impl Numbers<'_> {
+    /// The set of `mirrors`, and of all of `clouds`.
+    fn set(&self, builder: &mut Builder, mirrors: &MirrorSet, clouds: Option<&Vec<MirrorIndex>>) -> SetId {
+        let own = mirrors.iter().filter_map(|position| self.index_of.get(&position));
+        builder.set(own.chain(clouds.into_iter().flatten()).copied())
+    }
+}
+
+fn add_repos(
+    builder: &mut Builder,
+    inventory: &Inventory,
+    goods: &Goods,
+    numbers: &Numbers<'_>,
+    directory: DirectoryId,
+) -> Result<(), Full> {
+    let nothing = Sources::default();
+    for of in repos_of(inventory) {
+        let Some(&tree) = numbers.trees.get(of.tree) else { continue };
+        let known = goods.repos.get(&of.key);
+        let sources = Family::ALL.map(|family| known.map_or(&nothing, |repo| &repo.sources[family as usize]));
+        let sets = Family::ALL.map(|family| {
+            Protocol::ALL.map(|protocol| {
+                let clouds = numbers.served.get(&(tree, protocol, family));
+                numbers.set(builder, &sources[family as usize].good[protocol as usize], clouds)
+            })
+        });
+        let spares = sources.map(|sources| {
+            Protocol::ALL.map(|protocol| {
+                let spare = &sources.spare[protocol as usize];
+                (!spare.is_empty()).then(|| numbers.set(builder, spare, None))
+            })
+        });
+        builder.repo(&RepoEntry {
+            name: &of.repo.name,
+            release: &of.release.name,
+            aliases: &of.release.aliases,
+            arch: &of.key.arch,
+            suffix: &suffix(of.release, of.repo, &of.key.arch),
+            tree,
+            directory: [directory; 2],
+            sets,
+            spares,
+        })?;
+    }
+    Ok(())
 }
 
 /// What follows a base URL: `9.8/BaseOS/x86_64/os/`.

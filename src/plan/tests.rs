@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ip_network::IpNetwork;
 
-use super::build;
+use super::{Goods, build};
 use crate::inventory::*;
 use crate::net::{Family, Protocol};
 use crate::place::Code;
@@ -27,7 +27,7 @@ fn country(text: &str, continent: Continent, latitude: f64, longitude: f64) -> C
     }
 }
 
-fn mirror(name: &str, place: Option<&str>) -> Mirror {
+pub(super) fn mirror(name: &str, place: Option<&str>) -> Mirror {
     let urls = BTreeMap::from([(Protocol::Http, format!("http://{name}/"))]);
     Mirror {
         name: name.to_owned(),
@@ -47,7 +47,7 @@ fn mirror(name: &str, place: Option<&str>) -> Mirror {
     }
 }
 
-fn inventory(mirrors: Vec<Mirror>) -> Inventory {
+pub(super) fn inventory(mirrors: Vec<Mirror>) -> Inventory {
     let mut states = country("US", Continent::NorthAmerica, 39.8, -98.6);
     states.subdivisions = [("US-TX", "Texas"), ("US-NY", "New York")].map(|(a, b)| (code(a), b.to_owned())).into();
     Inventory {
@@ -85,7 +85,7 @@ fn inventory(mirrors: Vec<Mirror>) -> Inventory {
 }
 
 fn view(inventory: &Inventory) -> View<Vec<u8>> {
-    let view = View::open(build(inventory).unwrap()).unwrap();
+    let view = View::open(build(inventory, &Goods::unverified(inventory)).unwrap()).unwrap();
     view.check().unwrap();
     view
 }
@@ -106,7 +106,8 @@ fn row(view: &View<Vec<u8>>, row: Row, turn: usize) -> Vec<String> {
 #[test]
 fn the_same_inventory_gives_the_same_bytes() {
     let inventory = inventory((0..50).map(|at| mirror(&format!("m{at}"), Some("DE"))).collect());
-    assert_eq!(build(&inventory).unwrap(), build(&inventory).unwrap());
+    let built = || build(&inventory, &Goods::unverified(&inventory)).unwrap();
+    assert_eq!(built(), built());
     assert_eq!(view(&inventory).evidence(), Evidence::Unverified);
 }
 

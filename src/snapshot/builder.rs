@@ -75,12 +75,16 @@ pub struct RepoEntry<'a> {
     pub directory: [DirectoryId; FAMILIES],
     /// Good mirrors by family and protocol.
     pub sets: [[SetId; PROTOCOLS]; FAMILIES],
+    /// Mirrors that answers name only after all good ones, by family and protocol; none when there are none. A mirror that
+    /// is good by any protocol of lists must not be among them.
+    pub spares: [[Option<SetId>; PROTOCOLS]; FAMILIES],
 }
 
 /// Makes a snapshot. Add trees, mirrors, places and groups first, in any order, then sets, lists, rows and directories,
 /// then repos; networks at any time.
 pub struct Builder {
     evidence: Evidence,
+    verified_at: u64,
     turn_count: usize,
     texts: Texts,
     trees: Vec<TreeRecord>,
@@ -105,6 +109,7 @@ impl Builder {
         debug_assert!(places.is_sorted_by(|a, b| a < b), "places must be sorted and unique");
         Builder {
             evidence,
+            verified_at: 0,
             turn_count,
             texts: Texts::default(),
             trees: Vec::new(),
@@ -121,6 +126,11 @@ impl Builder {
             lists: Interner::default(),
             networks: Vec::new(),
         }
+    }
+
+    /// Tells when the mirrors were verified, seconds since 1970.
+    pub fn verified_at(&mut self, unix_seconds: u64) {
+        self.verified_at = unix_seconds;
     }
 
     /// Adds a tree. `protocols`: those of list URLs, the preferred one first.
@@ -218,6 +228,7 @@ impl Builder {
             tree: U32::new(entry.tree.0),
             directory: entry.directory.map(|id| U32::new(id.0 * self.row_count() as u32)),
             sets: entry.sets.map(|by_protocol| by_protocol.map(|id| U32::new(id.0))),
+            spares: entry.spares.map(|by_protocol| by_protocol.map(|id| U32::new(id.map_or(NONE, |id| id.0)))),
         };
         self.repos.push(record);
         Ok(RepoIndex(number))
@@ -239,7 +250,8 @@ impl Builder {
         let keys = self.key_table();
         let networks = self.network_table();
         let set_words = self.mirrors.len().div_ceil(64);
-        let turn_count = self.turn_count;
+        let head =
+            Head { evidence: self.evidence, verified_at: self.verified_at, turn_count: self.turn_count, set_words };
 
         let mut members: Vec<U16> = Vec::new();
         let mut lists = Vec::new();
@@ -282,7 +294,7 @@ impl Builder {
         file.section(Section::Lists, &lists);
         file.section(Section::Members, &members);
         file.section(Section::Networks, &networks);
-        Ok(file.finish(self.evidence, turn_count, set_words))
+        Ok(file.finish(&head))
     }
 
     /// The hash table of keys: at most half full, so that a probe for an unknown key is short as well.
@@ -391,6 +403,14 @@ impl Texts {
     }
 }
 
+/// What the header says beside lengths.
+struct Head {
+    evidence: Evidence,
+    verified_at: u64,
+    turn_count: usize,
+    set_words: usize,
+}
+
 /// The file while it grows.
 struct File {
     bytes: Vec<u8>,
@@ -413,15 +433,16 @@ impl File {
         self.bytes.extend_from_slice(content);
     }
 
-    fn finish(mut self, evidence: Evidence, turn_count: usize, set_words: usize) -> Vec<u8> {
+    fn finish(mut self, head: &Head) -> Vec<u8> {
         let mut header = Header {
             magic: MAGIC,
             version: U32::new(VERSION),
-            evidence: U32::new(evidence.number()),
+            evidence: U32::new(head.evidence.number()),
             file_bytes: U64::new(self.bytes.len() as u64),
             checksum: U64::new(0),
-            turn_count: U32::new(turn_count as u32),
-            set_words: U32::new(set_words as u32),
+            turn_count: U32::new(head.turn_count as u32),
+            set_words: U32::new(head.set_words as u32),
+            verified_at: U64::new(head.verified_at),
             sections: self.sections,
         };
         self.bytes[..size_of::<Header>()].copy_from_slice(header.as_bytes());

@@ -142,8 +142,9 @@ impl<B: AsRef<[u8]>> View<B> {
                 .into_iter()
                 .all(|start| start.is_multiple_of(self.row_count()) && start + self.row_count() <= directory_entries);
             fail(whole, "no such directory")?;
-            let mut sets = repo.sets.iter().flatten();
-            fail(sets.all(|set| (set.get() as usize) < set_count), "no such set")?;
+            let is_set = |set: &U32| (set.get() as usize) < set_count;
+            fail(repo.sets.iter().flatten().all(is_set), "no such set")?;
+            fail(repo.spares.iter().flatten().all(|set| set.get() == NONE || is_set(set)), "no such set to spare")?;
         }
         self.check_keys(repos.len())
     }

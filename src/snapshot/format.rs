@@ -11,7 +11,8 @@
 //! | 24 | 8 | length of the file |
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
-//! | 40 | 16 × 14 | sections: offset, length |
+//! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
+//! | 48 | 16 × 14 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -23,7 +24,7 @@
 //! | groups | `GroupRecord` | clients known by their network: cloud regions, private networks |
 //! | repos | `RepoRecord` | repos; a repo's position is its `RepoIndex` |
 //! | keys | `KeyRecord` | hash table over `release NUL arch NUL repo`, aliases too; linear probing; a power of two |
-//! | sets | u64 | bitsets of mirrors that are good for a (repo, family, protocol), each once |
+//! | sets | u64 | bitsets of mirrors that are good, or to spare, for a (repo, family, protocol), each once |
 //! | directories | u32 | blocks of (places + groups) row numbers |
 //! | rows | u32 | blocks of one list number per turn |
 //! | lists | `ListRecord` | ordered mirrors in `members`, going on in another list |
@@ -31,7 +32,7 @@
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
-//! → base + suffix.
+//! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
 
 use std::ops::Range;
 
@@ -41,7 +42,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// First bytes of every snapshot.
 pub const MAGIC: [u8; 8] = *b"MLSNAP\r\n";
 /// Version of the byte table; another version is refused, never guessed at.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Where the checksummed part begins.
 pub const CHECKED_FROM: usize = 16;
 /// Marks an absent number.
@@ -127,6 +128,8 @@ pub struct Header {
     pub turn_count: U32,
     /// Words per set.
     pub set_words: U32,
+    /// When the mirrors were verified, seconds since 1970; 0 when nobody says.
+    pub verified_at: U64,
     /// Where the sections are.
     pub sections: [SectionRecord; Section::ALL.len()],
 }
@@ -223,6 +226,8 @@ pub struct RepoRecord {
     pub directory: [U32; FAMILIES],
     /// Set of good mirrors, by family and protocol.
     pub sets: [[U32; PROTOCOLS]; FAMILIES],
+    /// Set of mirrors that only fill up an answer, by family and protocol; `NONE` for an empty one.
+    pub spares: [[U32; PROTOCOLS]; FAMILIES],
 }
 
 /// A slot of the key table.

@@ -4,18 +4,21 @@
 //! - `builder`  `Builder`: mutable, makes the bytes
 //! - `view`     `View`: frozen, looks up
 //! - `check`    walks every byte of a view, before publishing and before workers see it
+//! - `diff`     the lists as text, and what differs between two snapshots
 //! - `store`    `Store`: generations in a folder, published by rename
 //!
 //! Not here: what goes into a list (`plan`), who is asking (`answer`).
 
 mod builder;
 mod check;
+mod diff;
 mod format;
 mod store;
 mod view;
 
 pub use builder::{Builder, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
 pub use check::CheckError;
+pub use diff::{Difference, diff, dump};
 pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
-pub use view::{Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};
+pub use view::{Candidates, Mirror, Network, OpenError, Repo, RepoName, Row, Serving, Target, View};

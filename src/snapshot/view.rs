@@ -13,7 +13,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::builder::family_number;
 use super::format::*;
-use crate::net::Family;
+use crate::net::{Family, Protocol};
 use crate::place::Code;
 
 /// Longest key (`release NUL arch NUL repo`) that a lookup takes, bytes. Inventory names have at most 64 each.
@@ -62,6 +62,7 @@ pub struct View<B> {
     bytes: B,
     sections: [Range<usize>; Section::ALL.len()],
     evidence: u32,
+    verified_at: u64,
     checksum: u64,
     turn_count: usize,
     set_words: usize,
@@ -177,6 +178,7 @@ impl<B: AsRef<[u8]>> View<B> {
         }
         Ok(View {
             evidence: header.evidence.get(),
+            verified_at: header.verified_at.get(),
             checksum: header.checksum.get(),
             turn_count: header.turn_count.get() as usize,
             set_words: header.set_words.get() as usize,
@@ -203,6 +205,11 @@ impl<B: AsRef<[u8]>> View<B> {
 
     pub(super) fn known_evidence(&self) -> Option<Evidence> {
         Evidence::from_number(self.evidence)
+    }
+
+    /// When the mirrors were verified, seconds since 1970; none when nobody says.
+    pub fn verified_at(&self) -> Option<u64> {
+        (self.verified_at != 0).then_some(self.verified_at)
     }
 
     /// Lists per row.
@@ -403,14 +410,21 @@ impl<B: AsRef<[u8]>> View<B> {
 
     /// What decides whether a mirror serves a repo to a family, and by which URL.
     pub fn serving<'a>(&'a self, repo: &Repo<'a>, family: Family) -> Serving<'a> {
+        self.by_sets(repo, &repo.record.0.sets[family_number(family)])
+    }
+
+    /// The same for the mirrors that an answer names only after all good ones; none when there are none.
+    pub fn sparing<'a>(&'a self, repo: &Repo<'a>, family: Family) -> Option<Serving<'a>> {
+        let numbers = &repo.record.0.spares[family_number(family)];
+        numbers.iter().any(|number| number.get() != NONE).then(|| self.by_sets(repo, numbers))
+    }
+
+    fn by_sets<'a>(&'a self, repo: &Repo<'a>, numbers: &'a [U32; PROTOCOLS]) -> Serving<'a> {
         let order = self.tree(repo.tree).map_or([u8::MAX; 4], |tree| tree.protocols);
-        let numbers = repo.record.0.sets[family_number(family)];
-        let words = self.records::<U64>(Section::Sets);
-        let mut sets = [(&words[..0], 0); PROTOCOLS];
+        let mut sets = [(&[][..], 0); PROTOCOLS];
         for (slot, &protocol) in sets.iter_mut().zip(&order) {
             if let Some(number) = numbers.get(usize::from(protocol)) {
-                let start = number.get() as usize * self.set_words;
-                *slot = (words.get(start..start + self.set_words).unwrap_or_default(), usize::from(protocol));
+                *slot = (self.set(*number), usize::from(protocol));
             }
         }
         Serving {
@@ -420,6 +434,61 @@ impl<B: AsRef<[u8]>> View<B> {
             tree: repo.tree.0 as usize,
             tree_count: self.records::<TreeRecord>(Section::Trees).len(),
         }
+    }
+
+    /// The words of a set; none of a number that is out of range, as `NONE` is.
+    fn set(&self, number: U32) -> &[U64] {
+        let start = number.get() as usize * self.set_words;
+        self.records::<U64>(Section::Sets).get(start..start + self.set_words).unwrap_or_default()
+    }
+
+    /// The mirrors that are good for a repo over a family by a protocol, in rising order.
+    pub fn good(&self, repo: &Repo<'_>, family: Family, protocol: Protocol) -> Vec<MirrorIndex> {
+        self.of_set(repo.record.0.sets[family_number(family)][protocol as usize])
+    }
+
+    /// The mirrors that answers name only after all good ones, in rising order.
+    pub fn spare(&self, repo: &Repo<'_>, family: Family, protocol: Protocol) -> Vec<MirrorIndex> {
+        self.of_set(repo.record.0.spares[family_number(family)][protocol as usize])
+    }
+
+    fn of_set(&self, number: U32) -> Vec<MirrorIndex> {
+        let words = self.set(number);
+        let has = |at: &usize| words.get(at / 64).is_some_and(|word| word.get() >> (at % 64) & 1 == 1);
+        (0..self.mirror_count()).filter(has).map(|at| MirrorIndex(at as u16)).collect()
+    }
+
+    /// The mirrors of a row as answers name them, with their base URLs: the good ones in the order of `turn`, then the
+    /// spare ones.
+    pub fn named<'a>(
+        &'a self,
+        repo: &Repo<'a>,
+        family: Family,
+        row: Row,
+        turn: usize,
+    ) -> impl Iterator<Item = (MirrorIndex, &'a [u8])> {
+        let all = [Some(self.serving(repo, family)), self.sparing(repo, family)].into_iter().flatten();
+        let lists = all.map(move |serving| (serving, self.candidates(repo, family, row, turn)));
+        let lists: Vec<_> = lists.collect();
+        lists.into_iter().flat_map(|(serving, candidates)| {
+            candidates.filter_map(move |mirror| Some((mirror, serving.base(mirror)?)))
+        })
+    }
+
+    /// A mirror's base URL for a tree, by the tree's first protocol that it has one for; good for any repo or not.
+    pub fn base(&self, mirror: MirrorIndex, tree: TreeIndex) -> Option<&[u8]> {
+        let record = self.tree(tree)?;
+        let trees = self.records::<TreeRecord>(Section::Trees).len();
+        let bases = self.records::<Text>(Section::Bases);
+        record.protocols.iter().filter(|&&protocol| usize::from(protocol) < PROTOCOLS).find_map(|&protocol| {
+            let position = (usize::from(mirror.0) * trees + tree.0 as usize) * PROTOCOLS + usize::from(protocol);
+            bases.get(position).map(|text| self.text(*text)).filter(|url| !url.is_empty())
+        })
+    }
+
+    /// All trees.
+    pub fn trees(&self) -> impl Iterator<Item = TreeIndex> + use<B> {
+        (0..self.records::<TreeRecord>(Section::Trees).len() as u32).map(TreeIndex)
     }
 }
 

@@ -172,6 +172,11 @@ impl State {
         }
     }
 
+    /// Whether anybody has ever opened a state in `folder`. Makes nothing.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(FILE_NAME).exists()
+    }
+
     /// Opens the state in `folder` for reading only, beside a crawler: what is read is the state of this moment, for as
     /// long as the reader lives. Keep it short, since the crawler's log cannot be emptied meanwhile.
     pub fn read(folder: &Path) -> Result<State, StateError> {

@@ -1,0 +1,259 @@
+//! `Goods`: which mirrors each repo can be had from, by family and protocol.
+//!
+//! Lives here: what follows for that from the inventory alone, and from the verdicts of a crawl. The rules:
+//! - A mirror takes part when it is active and has a base URL for the repo's tree, and never over a family it has not.
+//! - Where a repo's master has ever answered and a mirror was looked at, verdicts decide: a mirror is good when it is in,
+//!   and one that nobody has looked at is not good. Mirrors that are behind are only to spare, and only where a repo has
+//!   fewer than `SPARED_BELOW` good mirrors over the family.
+//! - A repo that nobody can judge goes by the operators' word, as all do before the first crawl; `guard` prefers what
+//!   was published of it before.
+//!
+//! Not here: what must not be published (`guard`), in which order mirrors are named (`rank`), and the base URLs of clouds:
+//! they can be reached from inside the cloud only, so they go by the operators' word.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::mirror_set::{MirrorSet, Position};
+use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status};
+use crate::net::{Family, Protocol};
+use crate::snapshot::Evidence;
+use crate::verdicts::{MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
+
+/// With so many good mirrors over a family a repo does without those that are behind. Picked by feel: nearly a full
+/// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
+pub const SPARED_BELOW: usize = 8;
+
+/// Mirrors by protocol.
+pub type ByProtocol = [MirrorSet; Protocol::ALL.len()];
+
+/// By family, in the order of `Family::ALL`.
+type ByFamily<T> = [T; Family::ALL.len()];
+
+/// What verdicts say, as the plan reads it.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Numbers of mirrors.
+    pub mirrors: HashMap<String, MirrorId>,
+    /// Numbers of repos.
+    pub repos: HashMap<RepoKey, RepoId>,
+    /// Repos whose master has ever answered.
+    pub with_truth: BTreeSet<RepoId>,
+    /// Whether lists may name a mirror.
+    pub standings: HashMap<Subject, Standing>,
+    /// When the last look was, seconds since 1970.
+    pub verified_at: u64,
+}
+
+impl Known {
+    /// All that `state` holds.
+    pub fn read(state: &State) -> Result<Known, StateError> {
+        let has_answered = |(id, truth): (RepoId, Truth)| truth.current().map(|_| id);
+        let mut verified_at = 0;
+        let standings = state.verdicts()?.into_iter().map(|(subject, verdict)| {
+            verified_at = verdict.evidence.at.max(verified_at);
+            (subject, verdict.standing)
+        });
+        Ok(Known {
+            standings: standings.collect(),
+            mirrors: state.mirrors()?,
+            repos: state.repos()?,
+            with_truth: state.truths()?.into_iter().filter_map(has_answered).collect(),
+            verified_at,
+        })
+    }
+}
+
+/// The mirrors of one repo over one family.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Mirrors that have what the master has.
+    pub good: ByProtocol,
+    /// Mirrors that are named only after all good ones. None is good by a protocol of lists.
+    pub spare: ByProtocol,
+}
+
+/// The mirrors of one repo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepoGoods {
+    /// By family: those that lists name.
+    pub sources: ByFamily<Sources>,
+    /// Mirrors that are behind, by family, whether or not they are to spare.
+    pub behind: ByFamily<ByProtocol>,
+    /// Mirrors that the inventory names for it, by family: all others are among them.
+    pub eligible: ByFamily<ByProtocol>,
+    /// Whether verdicts decided, or nobody was to.
+    pub is_judged: bool,
+    /// Protocols of lists.
+    pub protocols: Vec<Protocol>,
+}
+
+/// Which mirrors each repo can be had from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Goods {
+    /// What they rest on.
+    pub evidence: Evidence,
+    /// When the last look was, seconds since 1970; 0 when nobody looked.
+    pub verified_at: u64,
+    /// By repo.
+    pub repos: BTreeMap<RepoKey, RepoGoods>,
+}
+
+impl Goods {
+    /// The operators' word: every active mirror is good for all that its trees hold.
+    pub fn unverified(inventory: &Inventory) -> Goods {
+        Goods::made(inventory, &Known::default())
+    }
+
+    /// What verdicts say; the operators' word when nobody has looked yet.
+    pub fn judged(inventory: &Inventory, known: &Known) -> Goods {
+        Goods::made(inventory, known)
+    }
+
+    fn made(inventory: &Inventory, known: &Known) -> Goods {
+        let has_crawled = !known.standings.is_empty();
+        let looks = looks(inventory, known);
+        let mut eligible_of: HashMap<&str, ByFamily<ByProtocol>> = HashMap::new();
+        let mut repos = BTreeMap::new();
+        for of in repos_of(inventory) {
+            let eligible = eligible_of.entry(of.tree).or_insert_with(|| {
+                Family::ALL.map(|family| Protocol::ALL.map(|protocol| eligible(inventory, of.tree, family, protocol)))
+            });
+            let protocols = of.distribution.protocols.clone();
+            let id = known.repos.get(&of.key).filter(|id| known.with_truth.contains(id));
+            let looks = id.and_then(|id| looks.get(id));
+            let within = |found: &ByFamily<ByProtocol>| {
+                Family::ALL.map(|family| {
+                    let [found, eligible] = [&found[family as usize], &eligible[family as usize]];
+                    Protocol::ALL.map(|protocol| found[protocol as usize].and(&eligible[protocol as usize]))
+                })
+            };
+            let repo = match looks {
+                Some(looks) => {
+                    let (good, behind) = (within(&looks.good), within(&looks.behind));
+                    let sources = Family::ALL
+                        .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
+                    RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
+                }
+                None => RepoGoods {
+                    sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
+                    behind: ByFamily::default(),
+                    eligible: eligible.clone(),
+                    is_judged: !has_crawled,
+                    protocols,
+                },
+            };
+            repos.insert(of.key, repo);
+        }
+        let evidence = if has_crawled { Evidence::Crawled } else { Evidence::Unverified };
+        Goods { evidence, verified_at: known.verified_at, repos }
+    }
+}
+
+impl RepoGoods {
+    /// How many listed mirrors are good over a family by a protocol of lists.
+    pub fn good_count(&self, listed: &MirrorSet, family: Family) -> usize {
+        self.named(&self.sources[family as usize].good).and(listed).len()
+    }
+
+    /// How many listed mirrors are good or to spare.
+    pub fn named_count(&self, listed: &MirrorSet, family: Family) -> usize {
+        self.sources[family as usize].named(&self.protocols).and(listed).len()
+    }
+
+    /// Mirrors that are in a set by any protocol of lists.
+    pub fn named(&self, set: &ByProtocol) -> MirrorSet {
+        named(set, &self.protocols)
+    }
+}
+
+impl Sources {
+    /// Mirrors that are good or to spare by any of the protocols.
+    pub fn named(&self, protocols: &[Protocol]) -> MirrorSet {
+        named(&self.good, protocols).or(&named(&self.spare, protocols))
+    }
+}
+
+/// Mirrors that are in a set by any of the protocols.
+pub(super) fn named(set: &ByProtocol, protocols: &[Protocol]) -> MirrorSet {
+    protocols.iter().fold(MirrorSet::default(), |all, &protocol| all.or(&set[protocol as usize]))
+}
+
+/// Mirrors that public lists may name.
+pub(super) fn listed(inventory: &Inventory) -> MirrorSet {
+    inventory.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.listed).map(|(position, _)| position).collect()
+}
+
+/// What was found of one repo.
+#[derive(Default)]
+struct Looks {
+    good: ByFamily<ByProtocol>,
+    behind: ByFamily<ByProtocol>,
+}
+
+/// What was found, by repo; repos without a single look have no entry.
+fn looks(inventory: &Inventory, known: &Known) -> HashMap<RepoId, Looks> {
+    let positions: HashMap<MirrorId, Position> = inventory
+        .mirrors
+        .iter()
+        .enumerate()
+        .filter_map(|(position, mirror)| Some((*known.mirrors.get(&mirror.name)?, position)))
+        .collect();
+    let mut looks: HashMap<RepoId, Looks> = HashMap::new();
+    for (subject, standing) in &known.standings {
+        let looks = looks.entry(subject.repo).or_default();
+        let Some(&position) = positions.get(&subject.mirror) else { continue };
+        let set = match standing {
+            Standing::In => &mut looks.good,
+            Standing::Late => &mut looks.behind,
+            Standing::Out => continue,
+        };
+        set[subject.family as usize][subject.protocol as usize].insert(position);
+    }
+    looks
+}
+
+/// A repo of one release and architecture, with whom it belongs to.
+pub(super) struct RepoOf<'a> {
+    pub key: RepoKey,
+    pub tree: &'a str,
+    pub distribution: &'a Distribution,
+    pub release: &'a Release,
+    pub repo: &'a Repo,
+}
+
+/// All repos of an inventory, in the order of its files.
+pub(super) fn repos_of(inventory: &Inventory) -> impl Iterator<Item = RepoOf<'_>> {
+    inventory.distributions.iter().flat_map(|distribution| {
+        distribution.repos.iter().flat_map(move |repo| {
+            let releases = distribution.releases.iter().filter(|release| repo.releases.contains(&release.name));
+            releases.flat_map(move |release| {
+                let tree = repo.tree.as_ref().unwrap_or(&release.tree).as_str();
+                repo.arches.as_ref().unwrap_or(&release.arches).iter().map(move |arch| {
+                    let [release_name, arch, name] = [&release.name, arch, &repo.name].map(String::clone);
+                    let key = RepoKey { release: release_name, arch, repo: name };
+                    RepoOf { key, tree, distribution, release, repo }
+                })
+            })
+        })
+    })
+}
+
+fn eligible(inventory: &Inventory, tree: &str, family: Family, protocol: Protocol) -> MirrorSet {
+    let takes_part = |mirror: &Mirror| {
+        mirror.status == Status::Active
+            && mirror.families.contains(&family)
+            && mirror.base.get(tree).is_some_and(|urls| urls.contains_key(&protocol))
+    };
+    let mirrors = inventory.mirrors.iter().enumerate().filter(|(_, mirror)| takes_part(mirror));
+    mirrors.map(|(position, _)| position).collect()
+}
+
+/// The good mirrors, and those of `behind` that are to spare. `lists`: protocols of lists.
+fn sources(good: ByProtocol, behind: &ByProtocol, lists: &[Protocol]) -> Sources {
+    let named = named(&good, lists);
+    let spare = match named.len() < SPARED_BELOW {
+        true => behind.each_ref().map(|set| set.without(&named)),
+        false => ByProtocol::default(),
+    };
+    Sources { good, spare }
+}

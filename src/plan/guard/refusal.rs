@@ -1,0 +1,143 @@
+//! `Refusal` and `Kept`: what the guard says, for logs, counters and people.
+
+use std::fmt;
+
+use crate::net::Family;
+use crate::verdicts::RepoKey;
+
+/// Why something planned should not be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A repo would lose more than half of its mirrors at once.
+    Halved {
+        /// Which repo.
+        repo: RepoKey,
+        /// Over which family.
+        family: Family,
+        /// Good mirrors in the snapshot in use that the inventory still names.
+        before: usize,
+        /// How many of them are good still, or only behind.
+        after: usize,
+    },
+    /// A list would become empty.
+    Emptied {
+        /// Of which repo.
+        repo: RepoKey,
+        /// Over which family.
+        family: Family,
+    },
+    /// Too few repos would be left.
+    RepoMap {
+        /// Repos with a mirror in the snapshot in use.
+        before: usize,
+        /// Repos with a mirror as planned.
+        after: usize,
+        /// How many there have to be.
+        least: usize,
+    },
+    /// A canary failed.
+    Canary {
+        /// Its name.
+        name: String,
+        /// What was found.
+        what: String,
+    },
+}
+
+impl Refusal {
+    /// All names, for counters.
+    pub const NAMES: [&str; 4] = ["halved", "emptied", "repo_map", "canary"];
+
+    /// A short name for logs and counters.
+    pub fn name(&self) -> &'static str {
+        Refusal::NAMES[match self {
+            Refusal::Halved { .. } => 0,
+            Refusal::Emptied { .. } => 1,
+            Refusal::RepoMap { .. } => 2,
+            Refusal::Canary { .. } => 3,
+        }]
+    }
+
+    /// A sentence for people: what it means.
+    pub fn explain(&self) -> &'static str {
+        match self {
+            Refusal::Halved { .. } => "a repo would lose more than half of its mirrors at once",
+            Refusal::Emptied { .. } => "a list that names mirrors would become empty",
+            Refusal::RepoMap { .. } => "too few repos would have a mirror",
+            Refusal::Canary { .. } => "a host that has to be reachable was not: our own network may be at fault",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// One line: what it means, and of what.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: ", self.explain())?;
+        match self {
+            Refusal::Halved { repo, family, before, after } => {
+                write!(out, "{repo} over {family}, {after} of {before} are left")
+            }
+            Refusal::Emptied { repo, family } => write!(out, "{repo} over {family}"),
+            Refusal::RepoMap { before, after, least } => {
+                write!(out, "{after} of {before}, at least {least} are wanted")
+            }
+            Refusal::Canary { name, what } => write!(out, "{name}, {what}"),
+        }
+    }
+}
+
+/// That a repo keeps mirrors of the snapshot in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Which repo.
+    pub repo: RepoKey,
+    /// Over which family.
+    pub family: Family,
+    /// Why.
+    pub why: Keep,
+}
+
+/// Why a repo keeps mirrors of the snapshot in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nobody can judge it: it keeps the lists that it has.
+    NotJudged,
+    /// It has too few good mirrors: those it had come behind them.
+    TooFew {
+        /// How many good ones.
+        good: usize,
+        /// How many mirrors it had.
+        before: usize,
+    },
+}
+
+impl Keep {
+    /// All names, for counters.
+    pub const NAMES: [&str; 2] = ["not_judged", "too_few"];
+
+    /// A short name for logs and counters.
+    pub fn name(self) -> &'static str {
+        Keep::NAMES[match self {
+            Keep::NotJudged => 0,
+            Keep::TooFew { .. } => 1,
+        }]
+    }
+
+    /// A sentence for people.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Keep::NotJudged => "its master has never answered: the lists stay as they are",
+            Keep::TooFew { .. } => "too few good mirrors: those it had before come behind them",
+        }
+    }
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} over {}: {}", self.repo, self.family, self.why.explain())?;
+        match self.why {
+            Keep::NotJudged => Ok(()),
+            Keep::TooFew { good, before } => write!(out, " ({good} good, {before} before)"),
+        }
+    }
+}
