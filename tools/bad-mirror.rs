@@ -154,7 +154,12 @@ impl Visit<'_> {
                 let head = self.head()?;
                 self.whole(&head, "HTTP/1.1")?;
             }
-            Fault::Truncating | Fault::Unended | Fault::Endless | Fault::EndlessHead | Fault::Drip | Fault::DripHead => {
+            Fault::Truncating
+            | Fault::Unended
+            | Fault::Endless
+            | Fault::EndlessHead
+            | Fault::Drip
+            | Fault::DripHead => {
                 self.unfinished()?;
             }
         }
