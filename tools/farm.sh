@@ -12,12 +12,13 @@
 #        tools/farm.sh mend FOLDER NAME...
 #
 # FOLDER then holds, for whoever crawls it:
-#   lists/         the inventory: distribution `farm`, release 9.1 (9), x86_64 and aarch64, repos os, updates, extras
+#   lists/         the inventory: distribution `farm`, release 9.1 (9), x86_64 and aarch64, repos os, updates, extras…
 #   internal       networks that the farm is in, to be allowed to the crawler, one per line
 #   expected.tsv   mirror, kind, release/arch/repo, family, protocol, finding with the master at generation 1, finding
 #                  once it moved on to 2. A finding may be several, parted by `|`, any of which is right.
 #   mirrors.tsv    mirror, kind, IPv4 address, IPv6 address
-#   trapped        connections that nobody should have made, one per line; empty when all is well
+#   trapped.log    a line `trapped …` for each connection that nobody should have made
+#   access.log     of nginx: address and name of the mirror, request, status, User-Agent
 #   ca.pem         who signed the certificates. FARM_CA_TRUSTED=yes at `make` when the crawler will trust it.
 #
 # Needs: nginx createrepo_c rpmbuild openssl curl iproute2, and the example bad-mirror (BAD_MIRROR names it).
@@ -33,7 +34,8 @@ TRAP_V4=10.255.0.1 TRAP_V6=fd00:255::1
 INSIDE_V4=10.255.1.1 INSIDE_V6=fd00:255:1::1
 
 ARCHES=(x86_64 aarch64)
-REPOS=(os updates extras)
+# Twenty in all, so that publication does not refuse a map of repos this small.
+REPOS=(os updates extras devel plus crb highavailability nfv rt sap)
 # Where good mirrors are, in turn.
 COUNTRIES=(DE FR US JP BR AU)
 # Kinds that a well-kept farm is full of; every seventh keeps no IPv6.
@@ -391,7 +393,8 @@ error_log stderr crit;
 worker_rlimit_nofile 65536;
 events { worker_connections 60000; }
 http {
-  access_log $F/access.log combined;
+  log_format farm '\$server_addr \$server_name "\$request" \$status "\$http_user_agent"';
+  access_log $F/access.log farm;
   default_type text/html;
   types { text/xml xml; }
   client_body_temp_path $F/nginx/body; proxy_temp_path $F/nginx/proxy; fastcgi_temp_path $F/nginx/fastcgi;
