@@ -32,6 +32,8 @@ FARM_V4=198.18 FARM_V6=2001:2:0:
 # Addresses that no crawler may connect to, but for those that it is told of.
 TRAP_V4=10.255.0.1 TRAP_V6=fd00:255::1
 INSIDE_V4=10.255.1.1 INSIDE_V6=fd00:255:1::1
+# And one that the inventory names as an address, which is the other way to allow it.
+LITERAL_V4=10.255.2.1
 
 ARCHES=(x86_64 aarch64)
 # Twenty in all, so that publication does not refuse a map of repos this small.
@@ -44,7 +46,7 @@ COMMON=(good good https good stale good partial good good)
 ODD=(
   ancient ahead hollow partial shortened empty moved forbidden missing error teapot soft-404 gzip bomb closing v6-only
   v4-only https-refused self-signed expired wrong-host plain-https refused unreachable nameless internal loopback mapped
-  redirecting inside slow silent reset cut truncating unended endless endless-head drip drip-head garbage old hangup
+  redirecting inside literal slow silent reset cut truncating unended endless endless-head drip drip-head garbage old hangup
 )
 
 enter() {
@@ -76,7 +78,9 @@ enter() {
 }
 
 is_inside() {
-  [ "${FARM_INSIDE:-}" = yes ] || { echo "run it by \`$0 enter\`: outside there are other people's addresses" >&2; exit 2; }
+  [ "${FARM_INSIDE:-}" = yes ] && return
+  echo "run it by \`$0 enter\`: outside there are other people's addresses" >&2
+  exit 2
 }
 
 # --- writing a farm
@@ -136,8 +140,9 @@ make_certificates() {
   mkdir "$F/tls"
   (
     cd "$F/tls"
+    key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
     sign() { # NAME HOST DAYS-FROM DAYS-TO
-      openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1"
+      openssl req -new "${key[@]}" -keyout "$1.key" -out "$1.csr" -subj "/CN=$1"
       openssl ca -batch -config ca.conf -in "$1.csr" -out "$1.pem" -notext \
         -startdate "$(date -u -d "$3 days" +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d "$4 days" +%Y%m%d%H%M%SZ)" \
         -extfile <(printf 'subjectAltName=DNS:%s\nextendedKeyUsage=serverAuth\n' "$2")
@@ -159,10 +164,9 @@ policy = any
 [any]
 commonName = supplied
 CONF
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 3650 \
-      -subj /CN=farm -addext keyUsage=keyCertSign
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout self.key -out self.pem -days 3650 \
-      -subj /CN=self -addext 'subjectAltName=DNS:*.farm.example'
+    openssl req -x509 "${key[@]}" -keyout ca.key -out ca.pem -days 3650 -subj /CN=farm -addext keyUsage=keyCertSign
+    openssl req -x509 "${key[@]}" -keyout self.key -out self.pem -days 3650 -subj /CN=self \
+      -addext 'subjectAltName=DNS:*.farm.example'
     sign good '*.farm.example' -2 3650
     sign expired '*.farm.example' -20 -10
     sign other '*.other.example' -2 3650
@@ -200,7 +204,8 @@ finding() {
     unreachable/*) echo 'unreachable|discarded' ;;
     nameless/*) echo 'not_resolved|discarded' ;;
     internal/* | loopback/*) echo 'internal_address|discarded' ;;
-    mapped/*) [ "$3" = ipv6 ] && echo 'internal_address|discarded' || echo 'not_resolved|discarded' ;;
+    mapped/*) [ "$3" = ipv6 ] && echo 'internal_address|discarded' || echo 'internal_address|not_resolved|discarded' ;;
+    literal/*) [ "$3" = ipv4 ] && echo same || echo 'not_resolved|discarded' ;;
     slow/* | drip/* | drip-head/*) echo 'too_slow|timed_out|discarded' ;;
     silent/*) echo 'timed_out|discarded' ;;
     reset/*) echo 'reset|discarded' ;;
@@ -214,7 +219,8 @@ finding() {
 # What curl shows: `EXIT STATUS BYTES GENERATION CODING`, as an extended regular expression.
 curl_shows() { # KIND FAMILY PROTOCOL
   case $1/$3 in
-    good/* | closing/* | old/* | hangup/* | inside/* | https/* | self-signed/http | https-refused/http | partial/* | hollow/*)
+    good/* | closing/* | old/* | hangup/* | inside/* | https/* | partial/* | hollow/* | self-signed/http | \
+      https-refused/http)
       echo '0 200 [0-9]+ now -' ;;
     stale/*) echo '0 200 [0-9]+ 1 -' ;;
     ahead/*) echo '0 200 [0-9]+ 2 -' ;;
@@ -235,6 +241,7 @@ curl_shows() { # KIND FAMILY PROTOCOL
     self-signed/https | expired/* | wrong-host/*) echo '60 000 0 other -' ;;
     plain-https/*) echo '35 000 0 other -' ;;
     nameless/*) echo '6 000 0 other -' ;;
+    literal/*) [ "$2" = ipv4 ] && echo '0 200 [0-9]+ now -' || echo '[67] 000 0 other -' ;;
     # Curl would fall into the trap; what is to be seen there is that the crawler does not.
     internal/* | loopback/* | mapped/*) echo 'not looked at' ;;
     slow/* | drip/*) echo '28 200 [0-9]{1,3} other -' ;;
@@ -249,7 +256,13 @@ curl_shows() { # KIND FAMILY PROTOCOL
   esac
 }
 
-is_odd_for_bad_mirror() { [[ " silent reset cut truncating unended endless endless-head drip drip-head garbage old hangup " == *" $1 "* ]]; }
+# Whether nginx cannot do it.
+takes_bad_mirror() {
+  case $1 in
+    silent | reset | cut | truncating | unended | endless | endless-head | drip | drip-head | garbage | old | hangup) ;;
+    *) return 1 ;;
+  esac
+}
 
 protocols_of() {
   case $1 in
@@ -274,7 +287,7 @@ nginx_host() {
     missing) more='location / { return 404; }' ;;
     error) more='location / { return 503; }' ;;
     teapot) more='location / { return 418 "short and stout"; }' ;;
-    soft-404) more='location / { default_type text/html; return 200 "<!DOCTYPE html><html><body>Not found</body></html>"; }' ;;
+    soft-404) more='location / { return 200 "<!DOCTYPE html><html><body>Not found</body></html>"; }' ;;
     closing) more='keepalive_timeout 0;' ;;
     slow) more='limit_rate 50;' ;;
     https) tls=good ports=':80 :443' ;;
@@ -287,7 +300,7 @@ nginx_host() {
   echo "  server_name $name;"
   for port in $ports; do
     [ "$kind" = v6-only ] || echo "  listen $v4$port$([ "$port" != :443 ] || [ -z "$tls" ] || echo ' ssl');"
-    [ "$kind" = v4-only ] || echo "  listen [$v6]$port$([ "$port" != :443 ] || [ -z "$tls" ] || echo ' ssl');"
+    [[ $kind == @(v4-only|literal) ]] || echo "  listen [$v6]$port$([ "$port" != :443 ] || [ -z "$tls" ] || echo ' ssl');"
   done
   [ -z "$tls" ] || echo "  ssl_certificate $F/tls/$tls.pem; ssl_certificate_key $F/tls/$tls.key;"
   echo "  root $F/www/$root; include $F/nginx/broken.conf; $more"
@@ -303,11 +316,14 @@ add_mirror() { # NUMBER KIND
     internal) v4=$TRAP_V4 v6=$TRAP_V6 ;;
     loopback) v4=127.0.0.1 v6=::1 ;;
     inside) v4=$INSIDE_V4 v6=$INSIDE_V6 ;;
+    literal) v4=$LITERAL_V4 ;;
+    # An IPv6 address that leads to an IPv4 one.
+    mapped) v6=::ffff:$TRAP_V4 ;;
   esac
   case $kind in nameless | mapped | v6-only) ;; *) echo "$v4 $name" >>"$F/hosts" ;; esac
-  case $kind in nameless | mapped | v4-only) ;; *) echo "$v6 $name" >>"$F/hosts" ;; esac
+  case $kind in nameless | v4-only | literal) ;; *) echo "$v6 $name" >>"$F/hosts" ;; esac
   printf '%s\t%s\t%s\t%s\n' "$name" "$kind" "$v4" "$v6" >>"$F/mirrors.tsv"
-  if is_odd_for_bad_mirror "$kind"; then
+  if takes_bad_mirror "$kind"; then
     printf '%s %s %s\n' "$kind" "$v4:80" "$F/www/now/full" "$kind" "[$v6]:80" "$F/www/now/full" >>"$F/bad-mirrors"
   else
     case $kind in
@@ -318,8 +334,8 @@ add_mirror() { # NUMBER KIND
   {
     printf '\n[[mirror]]\nname = "%s"\ncountry = "%s"\n' "$name" "${COUNTRIES[number % ${#COUNTRIES[@]}]}"
     for protocol in $(protocols_of "$kind"); do
-      if [ "$kind" = mapped ]; then
-        echo "base.farm.http = \"http://[::ffff:$TRAP_V4]/\""
+      if [ "$kind" = literal ]; then
+        echo "base.farm.http = \"http://$LITERAL_V4/\""
       else
         echo "base.farm.$protocol = \"$protocol://$name/\""
       fi
@@ -431,7 +447,7 @@ serve() {
   # In place, as the name is the mount point. Seen by this mount namespace alone.
   cat "$F/hosts" >/etc/hosts
   # A route lets one connect to IPv6 addresses, but not listen on them.
-  { awk -F'\t' '$4 !~ /^::1$|ffff::/ { print $4 }' "$F/mirrors.tsv"; printf '%s\n' "${FARM_V6}fe::1" "$TRAP_V6"; } |
+  { awk -F'\t' '$4 !~ /^::1$|ffff:/ { print $4 }' "$F/mirrors.tsv"; printf '%s\n' "${FARM_V6}fe::1" "$TRAP_V6"; } |
     sort -u | sed 's|.*|addr replace &/128 dev lo nodad|' | ip -6 -batch -
   ulimit -n "$(ulimit -Hn)"
   "$BAD_MIRROR" "$F/bad-mirrors" >"$bad_out" &
@@ -440,8 +456,8 @@ serve() {
   pids+=($!)
   trap 'kill "${pids[@]}" 2>/dev/null || true; wait || true' EXIT
   trap 'exit 0' TERM INT
-  until grep -q listening "$bad_out" && curl -sf -m 5 -o /dev/null http://master.farm.example/9.1/os/x86_64/repodata/repomd.xml
-  do
+  while ! grep -q listening "$bad_out" ||
+    ! curl -sf -m 5 -o /dev/null http://master.farm.example/9.1/os/x86_64/repodata/repomd.xml; do
     kill -0 "${pids[@]}" 2>/dev/null || { echo "the farm does not come up" >&2; exit 4; }
     sleep 0.1
   done
@@ -474,8 +490,9 @@ look() {
   want=$(curl_shows "$kind" "$family" "$protocol")
   [ "$want" != 'not looked at' ] || return 0
   file=$(mktemp "$F/look-XXXXXX")
-  shown=$(curl "-${family#ipv}" -s --http1.1 -m 3 --cacert "$F/ca.pem" -o "$file" -w '%{http_code} %{size_download} %header{content-encoding}' \
-    "$protocol://$name/9.1/os/x86_64/repodata/repomd.xml") || exit=$?
+  shown=$(curl "-${family#ipv}" -s --http1.1 -m 3 --cacert "$F/ca.pem" -o "$file" \
+    -w '%{http_code} %{size_download} %header{content-encoding}' \
+    "$protocol://$([ "$kind" = literal ] && echo "$LITERAL_V4" || echo "$name")/9.1/os/x86_64/repodata/repomd.xml") || exit=$?
   read -r status bytes coding <<<"$shown"
   for candidate in now 0 1 2; do
     cmp -s "$file" "$F/www/$candidate/full/9.1/os/x86_64/repodata/repomd.xml" || continue

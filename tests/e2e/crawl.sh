@@ -91,10 +91,14 @@ lists() { # all lists there are, as one text
   local base repo country
   for base in "$V4" "$V6"; do
     for repo in os extras; do
-      for country in de fr us jp br au zz; do echo "$base $repo $country $(hosts "$base" "$repo" "$country" | paste -sd,)"; done
+      for country in de fr us jp br au zz; do
+        echo "$base $repo $country $(hosts "$base" "$repo" "$country" | paste -sd,)"
+      done
     done
   done
 }
+# Whether lists are those in lists-good; else what has changed is in `changes`.
+same_lists() { lists | diff "$W/lists-good" - >"$W/changes"; }
 reload() {
   local before after
   before=$(metric 'reloads.*result="(done|failed)"')
@@ -110,7 +114,8 @@ reload() {
 # --- a first pass: there is no older generation to be behind of
 crawl 0 "$F/lists"
 expect_findings 6
-ok "the first pass finds every mirror as it is: $(cut -f5 "$W/findings" | sort | uniq -c | sort -rn | awk '{ printf "%s%s %s", sep, $1, $2; sep = ", " }')"
+tally=$(cut -f5 "$W/findings" | sort | uniq -c | sort -rn | awk '{ printf "%s%s %s", sep, $1, $2; sep = ", " }')
+ok "the first pass finds every mirror as it is: $tally"
 grep -q '"mirrorlistd' "$F/access.log" || fail "the crawler does not say who it is"
 ! grep -vqE 'GET|HEAD' "$F/access.log" || fail "the crawler sent something else than GET and HEAD"
 
@@ -126,7 +131,8 @@ ok "no internal address was connected to"
 "$MIRRORLISTD_BIN" mirrors "${GOOD[0]}" --state "$W/state" --format text >"$W/mirror.txt"
 grep -q same "$W/mirror.txt" || fail "mirrors ${GOOD[0]} does not say same: $(cat "$W/mirror.txt")"
 reset=$(awk '$2 == "reset" { print $1 }' "$F/mirrors.tsv")
-"$MIRRORLISTD_BIN" mirrors "$reset" --state "$W/state" --format text | grep -q reset || fail "mirrors $reset does not tell why"
+"$MIRRORLISTD_BIN" mirrors "$reset" --state "$W/state" --format text >"$W/mirror.txt"
+grep -q reset "$W/mirror.txt" || fail "mirrors $reset does not tell why: $(cat "$W/mirror.txt")"
 "$MIRRORLISTD_BIN" mirrors "$reset" --state "$W/state" --format json | jq -e . >/dev/null || fail "no JSON for $reset"
 "$MIRRORLISTD_BIN" plan --dry-run --state "$W/state" --lists "$F/lists" >"$W/plan.out" || fail "plan --dry-run"
 "$MIRRORLISTD_BIN" export tree --state "$W/state" --out "$W/tree" >"$W/export.out" || fail "export tree"
@@ -172,7 +178,8 @@ ip_resolve=$family
 REPO
   timeout 120 ${as_root[@]+"${as_root[@]}"} dnf -y -q --installroot="$D/root" --releasever=9 --forcearch=x86_64 \
     --setopt=reposdir="$D/repos.d" --setopt=cachedir="$D/cache" --setopt=persistdir="$D/persist" \
-    --setopt=logdir="$D" install --downloadonly --destdir="$D/got" farm-hello >>"$W/dnf.log" 2>&1 || fail "dnf over IPv$family"
+    --setopt=logdir="$D" install --downloadonly --destdir="$D/got" farm-hello >>"$W/dnf.log" 2>&1 ||
+    fail "dnf over IPv$family"
   cmp -s "$D/got/farm-hello-2-1.noarch.rpm" "$F/www/2/full/9.1/os/x86_64/farm-hello-2-1.noarch.rpm" ||
     fail "dnf over IPv$family got something else"
   case $family in 4) pattern='^198\.18\.' ;; 6) pattern='^2001:2:' ;; esac
@@ -186,7 +193,7 @@ for fault in down page gone; do
   "$FARM" break "$F" "$fault" master.farm.example
   crawl_with "$W/well-kept" || true
   reload
-  lists | cmp -s - "$W/lists-good" || fail "a master that is \`$fault\` changed lists: $(lists | diff "$W/lists-good" - | head -n 4)"
+  same_lists || fail "a master that is \`$fault\` changed lists: $(cat "$W/changes")"
   "$FARM" mend "$F" master.farm.example
 done
 ok "lists stay as they are when the master answers 503, a page, or 404"
@@ -200,13 +207,13 @@ broken=("${well_kept[@]:0:$((${#well_kept[@]} * 2 / 3))}")
 "$FARM" break "$F" gone "${broken[@]}"
 crawl 3 "$W/well-kept"
 reload
-lists | cmp -s - "$W/lists-good" || fail "lists changed when the publication was refused"
+same_lists || fail "lists changed when the publication was refused: $(cat "$W/changes")"
 ok "with ${#broken[@]} of ${#well_kept[@]} mirrors gone the publication is refused, and the old lists are served"
 crawl 0 "$W/well-kept" --force
 "$FARM" mend "$F" "${broken[@]}"
 crawl 0 "$W/well-kept"
 reload
-lists | cmp -s - "$W/lists-good" || fail "lists did not come back: $(lists | diff "$W/lists-good" - | head -n 4)"
+same_lists || fail "lists did not come back: $(cat "$W/changes")"
 ok "--force overrides, and mirrors that are mended are listed again"
 
 # --- one mirror goes and comes back
@@ -220,7 +227,7 @@ lists >"$W/lists-without"
 "$FARM" mend "$F" "$one"
 crawl 0 "$W/well-kept"
 reload
-lists | cmp -s - "$W/lists-good" || fail "$one is not listed as before"
+same_lists || fail "$one is not listed as before"
 ok "a mirror that fails leaves the lists after one pass and is back after another"
 
 # --- a second crawler
@@ -248,11 +255,13 @@ for i in $(seq "$KILLS"); do
   from=0 to=$pass_ms
   [ $((i % 4)) -lt 2 ] || from=$((pass_ms * 4 / 5)) to=$((pass_ms * 11 / 10))
   wait_ms=$((from + RANDOM % (to - from + 1)))
-  start killed "$MIRRORLISTD_BIN" crawl --config "$W/config.toml" --lists "$W/well-kept" --state "$W/state" "${INTERNAL[@]}"
+  start killed "$MIRRORLISTD_BIN" crawl --config "$W/config.toml" --lists "$W/well-kept" --state "$W/state" \
+    "${INTERNAL[@]}"
   sleep "$((wait_ms / 1000)).$(printf %03d $((wait_ms % 1000)))"
   kill -KILL "$STARTED" 2>/dev/null || true
   wait "$STARTED" 2>/dev/null || true
-  "$MIRRORLISTD_BIN" snapshot check "$W/state/snapshot" >"$W/snapshot-check.out" 2>&1 || fail "the snapshot is damaged after kill $i"
+  "$MIRRORLISTD_BIN" snapshot check "$W/state/snapshot" >"$W/snapshot-check.out" 2>&1 ||
+    fail "the snapshot is damaged after kill $i"
   findings >"$W/findings" || fail "the state cannot be read after kill $i"
   reload
   lists >"$W/lists-now"
@@ -273,7 +282,7 @@ fi
 "$FARM" mend "$F" "$one"
 crawl 0 "$W/well-kept"
 reload
-lists | cmp -s - "$W/lists-good" || fail "after $KILLS kills a pass does not set things right"
+same_lists || fail "after $KILLS kills a pass does not set things right: $(cat "$W/changes")"
 ok "$KILLS kills in passes of $pass_ms ms: lists with the mirror $old times, without it $new times, state sound"
 stop "$SERVER"
 
