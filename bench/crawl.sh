@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a pass of the crawler costs: time, CPU, memory, requests, bytes; what stuck mirrors add to it; and what a crawl in
-# the same process does to those who are served.
+# What a pass of the crawler costs: time, CPU, memory, requests, bytes; what stuck mirrors add to it; and what a crawl
+# in the same process does to those who are served.
 #
 # usage: bench/crawl.sh [-m MIRRORS] [-r REPOS] [-d DELAY_MS] [-n THREADS] [-s SECONDS] [PART...]
 #        (defaults: 600 mirrors × 60 repos × 2 families at 50 ms, 256 threads, 10 s of load; parts: pass stuck serve)
@@ -9,8 +9,8 @@
 #   serve   wrk's percentiles with and without a crawl in the same process; three of each, in turn
 #
 # How to read it. Mirrors are one process (tools/farm-server.rs) in a network namespace, which answers after the delay
-# and counts; it takes CPU of the same machine, so wall time is an upper bound. "cpu" is user and system time of the crawler
-# alone, "peak" its VmHWM. "at a host" must be at most 2. Goals: cold ≤ 240 s, warm ≤ 30 s, ≤ 200 MB, ≤ 256 threads;
+# and counts; it takes CPU of the same machine, so wall time is an upper bound. "cpu" is user and system time of the
+# crawler alone, "peak" its VmHWM. "at a host" must be at most 2. Goals: cold ≤ 240 s, warm ≤ 30 s, ≤ 200 MB, ≤ 256 threads;
 # stuck ≤ 1.33 ×; percentiles of `serve` alike with and without.
 # Needs: namespaces, wrk, curl. Builds the release binary.
 set -euo pipefail
@@ -51,7 +51,8 @@ inventory() {
   cp -R "$top/lists/world" "$folder/"
   printf '127.0.0.1 localhost\n::1 localhost\n198.18.254.1 master.example\n2001:2:0:fe::1 master.example\n' >/etc/hosts
   {
-    printf '[[distribution]]\nname = "bench"\n\n[[tree]]\nname = "bench"\n\n[[release]]\nname = "1"\narches = ["x86_64"]\n'
+    printf '[[distribution]]\nname = "bench"\n\n[[tree]]\nname = "bench"\n\n'
+    printf '[[release]]\nname = "1"\narches = ["x86_64"]\n'
     for ((i = 0; i < repo_count; i++)); do printf '\n[[repo]]\nname = "r%d"\npath = "r%d/{arch}"\n' "$i" "$i"; done
     printf '\n[[mirror]]\nname = "master.example"\nstatus = "master"\nbase.bench.http = "http://master.example/"\n'
     for ((i = 0; i < count; i++)); do
@@ -67,7 +68,7 @@ stat_of() { sed -n "s/.*\b$1=\([0-9]*\).*/\1/p" <<<"$STATS"; }
 
 # pass LABEL LISTS STATE: one pass; prints a line, and leaves its time in PASS_MS.
 pass() {
-  local label=$1 began pid code=0 peak_kb=0 thread_max=0 hwm now cpu
+  local label=$1 began pid code=0 peak_kb=0 thread_max=0 hwm now cpu child
   stats >/dev/null
   began=${EPOCHREALTIME/./}
   # The shell's own child does nothing but the crawl, so that `times` tells its CPU time to the end.
@@ -79,7 +80,8 @@ pass() {
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     # Of the children the one that runs the program.
-    read -r hwm now < <(cat /proc/$(cat "/proc/$pid/task/$pid/children" 2>/dev/null | cut -d' ' -f1)/status 2>/dev/null |
+    child=$(cut -d' ' -f1 "/proc/$pid/task/$pid/children" 2>/dev/null) || true
+    read -r hwm now < <(cat "/proc/${child:-none}/status" 2>/dev/null |
       awk '/^VmHWM:/ { hwm = $2 } /^Threads:/ { threads = $2 } END { print hwm + 0, threads + 0 }') || true
     [ "${hwm:-0}" -le "$peak_kb" ] || peak_kb=$hwm
     [ "${now:-0}" -le "$thread_max" ] || thread_max=$now
@@ -96,8 +98,8 @@ pass() {
       printf "%-16s %7.1f s  cpu %6.1f s  peak %4d MB  threads %3d  ", label, ms / 1000, cpu, kb / 1024, threads
       printf "requests %6d (%5d/s, %4.0f us cpu each)", requests, requests * 1000 / ms,
         cpu * 1e6 / (requests ? requests : 1)
-      printf "  in %6.1f MB  out %5.1f MB  connections %5d  at a host %d\n", in_bytes / 1e6, out_bytes / 1e6, connections,
-        host_max
+      printf "  in %6.1f MB  out %5.1f MB  connections %5d  at a host %d\n", in_bytes / 1e6, out_bytes / 1e6,
+        connections, host_max
     }'
   [ "$(stat_of at_a_host_max)" -le 2 ] || fail "more than two requests at a time at a host"
 }
@@ -126,7 +128,7 @@ bench_stuck() {
 
 bench_serve() {
   local round crawling
-  # Each client waits 10 ms between requests: far from saturation, so that what is seen is delay and not wrk's own queue.
+  # Each client waits 10 ms between requests: far from saturation, so what is seen is delay and not wrk's own queue.
   echo 'function delay() return 10 end' >"$W/paced.lua"
   inventory "$W/lists" "$mirrors" 0 "$repos"
   [ -e "$W/state/snapshot" ] || pass "for serve" "$W/lists" "$W/state"
@@ -151,7 +153,8 @@ TOML
       start_server "$W/serve.toml"
       stats >/dev/null
       sleep 1
-      wrk -t 1 -c 32 -d "${seconds}s" --latency -s "$W/paced.lua" "$V4/?release=1&arch=x86_64&repo=r1&cc=de" >"$W/wrk.out"
+      wrk -t 1 -c 32 -d "${seconds}s" --latency -s "$W/paced.lua" "$V4/?release=1&arch=x86_64&repo=r1&cc=de" \
+        >"$W/wrk.out"
       STATS=$(stats)
       ! grep -E 'Socket errors|Non-2xx' "$W/wrk.out" || fail "wrk met errors"
       awk -v crawling="$crawling" -v crawled="$(stat_of requests)" '

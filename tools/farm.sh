@@ -46,7 +46,8 @@ COMMON=(good good https good stale good partial good good)
 ODD=(
   ancient ahead hollow partial shortened empty moved forbidden missing error teapot soft-404 gzip bomb closing v6-only
   v4-only https-refused self-signed expired wrong-host plain-https refused unreachable nameless internal loopback mapped
-  redirecting inside literal slow silent reset cut truncating unended endless endless-head drip drip-head garbage old hangup
+  redirecting inside literal slow silent reset cut truncating unended endless endless-head drip drip-head garbage
+  old hangup
 )
 
 enter() {
@@ -274,7 +275,7 @@ protocols_of() {
 
 # nginx's block for a mirror: nginx_host NAME KIND IPV4 IPV6.
 nginx_host() {
-  local name=$1 kind=$2 v4=$3 v6=$4 root=now/full tls='' ports=':80' more='' port
+  local name=$1 kind=$2 v4=$3 v6=$4 root=now/full tls='' ports=':80' more='' port ssl
   case $kind in
     stale) root=1/full ;;
     ahead) root=2/full ;;
@@ -299,8 +300,10 @@ nginx_host() {
   echo "server {"
   echo "  server_name $name;"
   for port in $ports; do
-    [ "$kind" = v6-only ] || echo "  listen $v4$port$([ "$port" != :443 ] || [ -z "$tls" ] || echo ' ssl');"
-    [[ $kind == @(v4-only|literal) ]] || echo "  listen [$v6]$port$([ "$port" != :443 ] || [ -z "$tls" ] || echo ' ssl');"
+    ssl=
+    [ "$port" != :443 ] || [ -z "$tls" ] || ssl=' ssl'
+    [ "$kind" = v6-only ] || echo "  listen $v4$port$ssl;"
+    [[ $kind == @(v4-only|literal) ]] || echo "  listen [$v6]$port$ssl;"
   done
   [ -z "$tls" ] || echo "  ssl_certificate $F/tls/$tls.pem; ssl_certificate_key $F/tls/$tls.key;"
   echo "  root $F/www/$root; include $F/nginx/broken.conf; $more"
@@ -487,12 +490,14 @@ mend_mirrors() {
 # One look with curl, printed as `ok` or `NOT ok`: look NAME KIND FAMILY PROTOCOL.
 look() {
   local name=$1 kind=$2 family=$3 protocol=$4 want shown exit=0 file generation=other coding
+  local status bytes candidate host=$name
+  [ "$kind" != literal ] || host=$LITERAL_V4
   want=$(curl_shows "$kind" "$family" "$protocol")
   [ "$want" != 'not looked at' ] || return 0
   file=$(mktemp "$F/look-XXXXXX")
   shown=$(curl "-${family#ipv}" -s --http1.1 -m 3 --cacert "$F/ca.pem" -o "$file" \
     -w '%{http_code} %{size_download} %header{content-encoding}' \
-    "$protocol://$([ "$kind" = literal ] && echo "$LITERAL_V4" || echo "$name")/9.1/os/x86_64/repodata/repomd.xml") || exit=$?
+    "$protocol://$host/9.1/os/x86_64/repodata/repomd.xml") || exit=$?
   read -r status bytes coding <<<"$shown"
   for candidate in now 0 1 2; do
     cmp -s "$file" "$F/www/$candidate/full/9.1/os/x86_64/repodata/repomd.xml" || continue
