@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use crate::daemon::{GeoError, RunError, SourcesError};
 use crate::snapshot::StoreError;
+use crate::verdicts::StateError;
 
 /// What went wrong with a command.
 #[derive(Debug)]
@@ -60,6 +61,19 @@ impl From<StoreError> for Failure {
             }
             StoreError::NoOlder { .. } | StoreError::Unsound(_) => Failure::Guard(error.to_string()),
             _ => Failure::Input(error.to_string()),
+        }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Failure {
+        match &error {
+            StateError::Locked { .. } => Failure::Guard(error.to_string()),
+            StateError::System { .. } | StateError::Sqlite { .. } => Failure::System(error.to_string()),
+            StateError::Missing { .. }
+            | StateError::Foreign { .. }
+            | StateError::Version { .. }
+            | StateError::Damaged { .. } => Failure::Input(error.to_string()),
         }
     }
 }

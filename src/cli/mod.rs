@@ -8,6 +8,7 @@
 //! - `lookup`     explain an answer
 //! - `snapshot`   info, check, dump, diff of snapshot files
 //! - `rollback`   go back to an older snapshot
+//! - `mirrors`    what the crawler knows of mirrors
 //! - `import`     other people's inventories and list trees
 //! - `geoip`      compile and ask GeoIP tables
 
@@ -17,6 +18,7 @@ mod failure;
 mod geoip;
 mod import;
 mod lookup;
+mod mirrors;
 mod publish;
 mod rollback;
 mod serve;
@@ -45,6 +47,7 @@ enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     Rollback(rollback::Args),
+    Mirrors(mirrors::Args),
     #[command(subcommand)]
     Import(import::Command),
     #[command(subcommand)]
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Lookup(args) => lookup::run(&args),
         Command::Snapshot(command) => snapshot::run(command),
         Command::Rollback(args) => rollback::run(&args),
+        Command::Mirrors(args) => mirrors::run(&args),
         Command::Import(command) => import::run(command),
         Command::Geoip(command) => geoip::run(command),
     };
