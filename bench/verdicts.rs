@@ -29,7 +29,7 @@ fn main() {
     }
     for (run, what) in (0..).zip(["first", "no change", "no change", "a tenth fails"]) {
         let mut changes = 0;
-        let begin = Instant::now();
+        let (begin, cpu) = (Instant::now(), cpu_time());
         let mut longest = Duration::ZERO;
         for mirror in 1..=MIRROR_COUNT {
             let finding = if run == 3 && mirror % 10 == 0 { Finding::Missing } else { Finding::Same };
@@ -38,7 +38,8 @@ fn main() {
             changes += state.observe(&batch, &Damping::default()).expect("observe").len();
             longest = longest.max(begin.elapsed());
         }
-        println!("{what:14} {:7.2?} longest batch {longest:7.2?}, {changes} changes", begin.elapsed());
+        let (wall, cpu) = (begin.elapsed(), cpu_time() - cpu);
+        println!("{what:14} {wall:7.2?} ({cpu:.2?} of CPU), longest batch {longest:7.2?}, {changes} changes");
     }
     drop(state);
     println!("file           {} bytes", fs::metadata(folder.path().join("verdicts.sqlite")).expect("file").len());
@@ -75,6 +76,12 @@ fn look_at(mirror: u32, finding: Finding, at: u64) -> Vec<Observation> {
         }
     }
     batch
+}
+
+/// Time that this thread, the only one, has run on a CPU.
+fn cpu_time() -> Duration {
+    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0))
 }
 
 /// Memory of this process that no file stands for, KiB.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use crate::daemon::{GeoError, RunError, SourcesError};
 use crate::snapshot::StoreError;
+use crate::verdicts::StateError;
 
 /// What went wrong with a command.
 #[derive(Debug)]
@@ -64,10 +65,25 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Failure {
+        match &error {
+            StateError::Locked { .. } => Failure::Guard(error.to_string()),
+            StateError::System { .. } | StateError::Sqlite { .. } => Failure::System(error.to_string()),
+            StateError::Missing { .. }
+            | StateError::Foreign { .. }
+            | StateError::Version { .. }
+            | StateError::Damaged { .. } => Failure::Input(error.to_string()),
+        }
+    }
+}
+
 impl From<SourcesError> for Failure {
     fn from(error: SourcesError) -> Failure {
         match error {
             SourcesError::Store(error) => error.into(),
+            SourcesError::State(error) => error.into(),
+            SourcesError::Refused { .. } => Failure::Guard(error.to_string()),
             SourcesError::Problems { .. } => Failure::Guard(error.to_string()),
             SourcesError::Memory(_) | SourcesError::Open(_) | SourcesError::Check(_) => {
                 Failure::System(error.to_string())

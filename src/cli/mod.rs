@@ -2,6 +2,7 @@
 //!
 //! - `failure`    `Failure`: what went wrong, and so the exit code
 //! - `serve`      answer requests
+//! - `crawl`      look at every mirror, keep what was found, publish what follows
 //! - `build`      lists → snapshot, published
 //! - `publish`    where a snapshot that was made goes
 //! - `check`      read the lists and tell of every problem
@@ -11,17 +12,20 @@
 //! - `lookup`     explain an answer
 //! - `snapshot`   info, check, dump, diff of snapshot files
 //! - `rollback`   go back to an older snapshot
+//! - `mirrors`    what the crawler knows of mirrors
 //! - `import`     other people's inventories and list trees
 //! - `geoip`      compile and ask GeoIP tables
 
 mod build;
 mod check;
 mod clouds;
+mod crawl;
 mod export;
 mod failure;
 mod geoip;
 mod import;
 mod lookup;
+mod mirrors;
 mod plan;
 mod publish;
 mod rollback;
@@ -45,6 +49,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Crawl(crawl::Args),
     Build(build::Args),
     Check(check::Args),
     Plan(plan::Args),
@@ -56,6 +61,7 @@ enum Command {
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     Rollback(rollback::Args),
+    Mirrors(mirrors::Args),
     #[command(subcommand)]
     Import(import::Command),
     #[command(subcommand)]
@@ -67,6 +73,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Crawl(args) => crawl::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
@@ -75,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Lookup(args) => lookup::run(&args),
         Command::Snapshot(command) => snapshot::run(command),
         Command::Rollback(args) => rollback::run(&args),
+        Command::Mirrors(args) => mirrors::run(&args),
         Command::Import(command) => import::run(command),
         Command::Geoip(command) => geoip::run(command),
     };

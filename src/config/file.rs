@@ -44,6 +44,37 @@ pub struct Config {
     pub metrics_allow: Prefixes,
     /// How much of everything peers may take.
     pub limits: Limits,
+    /// The crawler.
+    pub crawl: Crawl,
+}
+
+/// How mirrors are looked at, and what may follow from it.
+#[derive(Clone, Debug)]
+pub struct Crawl {
+    /// Whether `serve` crawls.
+    pub enabled: bool,
+    /// From the end of one crawl to the beginning of the next.
+    pub interval: Duration,
+    /// Threads.
+    pub threads: usize,
+    /// What operators of mirrors find in the User-Agent: a URL or an address.
+    pub contact: Option<String>,
+    /// Internal networks that may be dialled.
+    pub internal: Prefixes,
+    /// PEM file with roots besides those of the web.
+    pub roots: Option<PathBuf>,
+    /// Failures among the last `window` looks after which a mirror leaves the lists.
+    pub leave_after: u8,
+    /// Looks that are remembered.
+    pub window: u8,
+    /// Good looks in a row after which a mirror comes back.
+    pub return_after: u8,
+    /// How long a mirror that is behind may stay in lists, seconds.
+    pub behind_seconds_max: u64,
+    /// Good mirrors that a repo has to have over a family, or it keeps those it had.
+    pub mirrors_min: usize,
+    /// Repos with mirrors that have to be left.
+    pub repos_min: usize,
 }
 
 /// Why a configuration cannot be used.
@@ -107,6 +138,44 @@ struct Written {
     head_seconds: u64,
     write_stall_seconds: u64,
     drain_seconds: u64,
+    crawl: WrittenCrawl,
+}
+
+/// The table `[crawl]` as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenCrawl {
+    enabled: bool,
+    interval_seconds: u64,
+    threads: usize,
+    contact: Option<String>,
+    internal: Vec<String>,
+    roots: Option<PathBuf>,
+    leave_after: u8,
+    window: u8,
+    return_after: u8,
+    behind_seconds_max: u64,
+    mirrors_min: usize,
+    repos_min: usize,
+}
+
+impl Default for WrittenCrawl {
+    fn default() -> WrittenCrawl {
+        WrittenCrawl {
+            enabled: false,
+            interval_seconds: 3600,
+            threads: 256,
+            contact: None,
+            internal: Vec::new(),
+            roots: None,
+            leave_after: 1,
+            window: 1,
+            return_after: 1,
+            behind_seconds_max: 86_400,
+            mirrors_min: 6,
+            repos_min: 20,
+        }
+    }
 }
 
 impl Default for Written {
@@ -131,6 +200,7 @@ impl Default for Written {
             head_seconds: 10,
             write_stall_seconds: 30,
             drain_seconds: 10,
+            crawl: WrittenCrawl::default(),
         }
     }
 }
@@ -191,7 +261,28 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
             "with `build = false`, `state` must name the folder of published snapshots".to_owned(),
         ));
     }
+    let crawl = written.crawl;
+    if crawl.enabled && written.state.is_none() {
+        return Err(wrong("crawl.enabled", "a crawler needs `state`, the folder for what it finds".to_owned()));
+    }
+    let looks = |key, value: u8, max: u8| within(key, u64::from(value), 1..=u64::from(max)).map(|value| value as u8);
+    let window = looks("crawl.window", crawl.window, 16)?;
+    let crawl = Crawl {
+        enabled: crawl.enabled,
+        interval: Duration::from_secs(within("crawl.interval_seconds", crawl.interval_seconds, 1..=30 * 86_400)?),
+        threads: within("crawl.threads", crawl.threads as u64, 1..=4096)? as usize,
+        contact: crawl.contact,
+        internal: prefixes("crawl.internal", &crawl.internal)?,
+        roots: crawl.roots.map(place),
+        leave_after: looks("crawl.leave_after", crawl.leave_after, window)?,
+        window,
+        return_after: looks("crawl.return_after", crawl.return_after, 16)?,
+        behind_seconds_max: crawl.behind_seconds_max,
+        mirrors_min: crawl.mirrors_min,
+        repos_min: crawl.repos_min,
+    };
     Ok(Config {
+        crawl,
         listen: written.listen,
         listen_proxied: written.listen_proxied,
         workers: written.workers,

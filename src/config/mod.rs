@@ -6,4 +6,4 @@
 
 mod file;
 
-pub use file::{Config, ConfigError};
+pub use file::{Config, ConfigError, Crawl};

@@ -20,8 +20,8 @@ use super::schedule::{self, Basis};
 use super::targets::Targets;
 use crate::net::Family;
 use crate::verdicts::{
-    Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError, Subject, Truth,
-    Verdict,
+    Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError, Subject,
+    Truth, Verdict,
 };
 
 /// Observations that are kept at once.

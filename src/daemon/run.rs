@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use super::crawler;
 use super::sources::{Sources, SourcesError, Tolerance};
 use crate::config::{Config, ConfigError};
 use crate::reactor::Handle;
@@ -118,6 +119,9 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
     }
     sys::give_back_free_memory();
     announce(&addresses);
+    if config.crawl.enabled {
+        crawler::start(origin, Arc::clone(&shared)).map_err(|source| system("start a thread", source))?;
+    }
     let mut control = Control { origin, sources, shared, handles, log_writer };
     for signal in signals.forever() {
         match signal {
@@ -264,6 +268,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("listen", old.listen != new.listen),
         ("listen_proxied", old.listen_proxied != new.listen_proxied),
         ("workers", old.workers != new.workers),
+        ("crawl.enabled", old.crawl.enabled != new.crawl.enabled),
         ("access_log", old.access_log != new.access_log),
         ("connections_max or *_seconds", old.limits != new.limits),
     ];

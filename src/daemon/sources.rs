@@ -5,18 +5,39 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, io};
 
+use super::cycle;
 use super::geo::{self, GeoCache, GeoError};
+use super::publication::Publication;
 use crate::answer::Atlas;
 use crate::config::Config;
+use crate::crawl::DialerError;
 use crate::inventory::{self, Inventory, Problem, Reading, World};
 use crate::plan::{self, Goods};
 use crate::serve::{Edition, Settings};
 use crate::snapshot::{CheckError, Full, Generation, OpenError, Store, StoreError, View};
 use crate::sys::Map;
+use crate::verdicts::{State, StateError};
 
 /// Why there is nothing to answer from.
 #[derive(Debug, thiserror::Error)]
 pub enum SourcesError {
+    /// No state folder.
+    #[error("no state folder; name one by `state` in the configuration or by --state")]
+    NoState,
+    /// The verdicts of the crawler.
+    #[error("{0}")]
+    State(#[from] StateError),
+    /// What the crawler dials with.
+    #[error("{0}")]
+    Dialer(#[from] DialerError),
+    /// The guard.
+    #[error("the guard refuses to publish ({count} reasons), the first: {first}; what is published stays")]
+    Refused {
+        /// How many reasons there are.
+        count: usize,
+        /// The first one.
+        first: String,
+    },
     /// No inventory.
     #[error("no `lists` folder here or beside the program; name one by `lists` in the configuration or by --lists")]
     NoLists,
@@ -78,6 +99,8 @@ struct Inputs {
     build: bool,
     /// The published snapshot: its path, and the file that it is.
     snapshot: Option<(PathBuf, Option<FileIdentity>)>,
+    /// When the crawler last found something, where there is one.
+    verdicts: Vec<Option<FileIdentity>>,
     geo: u64,
 }
 
@@ -105,7 +128,7 @@ impl Sources {
         };
         let world = World::new(&reading.inventory.countries);
         let resolve = |country, name: &str| world.subdivision_named(country, name);
-        let (generation, view) = snapshot(config, &reading.inventory)?;
+        let (generation, view) = snapshot(config, tolerance, &reading.inventory)?;
         let geo = self.geo.table(&config.geoip, config.state.as_deref(), &resolve)?;
         let atlas = Arc::new(Atlas::new(generation, view, geo));
         // Problems are told each time, so an inventory that has some is read each time.
@@ -123,16 +146,21 @@ impl Inputs {
             lists: lists.map(inventory::fingerprint).transpose()?,
             build: config.build,
             snapshot: Inputs::snapshot(config),
+            verdicts: config.state.iter().flat_map(|folder| State::files(folder)).map(|path| identity(&path)).collect(),
             geo: geo::key(&config.geoip)?,
         })
     }
 
     fn snapshot(config: &Config) -> Option<(PathBuf, Option<FileIdentity>)> {
         let path = Store::path_in_use(config.state.as_deref()?);
-        let file = fs::metadata(&path).ok();
-        let identity = file.map(|file| (file.dev(), file.ino(), file.mtime(), file.mtime_nsec()));
+        let identity = identity(&path);
         Some((path, identity))
     }
+}
+
+fn identity(path: &Path) -> Option<FileIdentity> {
+    let file = fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
 }
 
 fn settings(config: &Config) -> Settings {
@@ -154,27 +182,35 @@ fn read(lists: &Path, tolerance: Tolerance, report: &mut dyn FnMut(&Problem)) ->
 }
 
 /// The snapshot: built and published, only built, or published by others.
-fn snapshot(config: &Config, inventory: &Inventory) -> Result<(Generation, View<Map>), SourcesError> {
-    let store = config.state.as_deref().map(Store::new);
+fn snapshot(
+    config: &Config,
+    tolerance: Tolerance,
+    inventory: &Inventory,
+) -> Result<(Generation, View<Map>), SourcesError> {
+    let Some(folder) = config.state.as_deref() else {
+        // Without a folder nothing can be published by others, so the configuration says `build`.
+        let view = View::open(Map::copy(&plan::build(inventory, &Goods::unverified(inventory))?)?)?;
+        view.check()?;
+        return Ok((Generation::default(), view));
+    };
+    let store = Store::new(folder);
     if config.build {
-        let bytes = plan::build(inventory, &Goods::unverified(inventory))?;
-        match &store {
-            Some(store) => store.publish(&bytes)?,
-            None => {
-                let view = View::open(Map::copy(&bytes)?)?;
-                view.check()?;
-                return Ok((Generation::default(), view));
+        let publication = Publication::plan(inventory, Some(folder), &cycle::minimums(config))?;
+        // The guard holds what was found by looking; before the first look operators alone decide.
+        let refused = publication.refused().filter(|_| State::exists(folder));
+        match (refused, publication.in_use) {
+            (Some(error), Some(in_use)) if tolerance == Tolerance::Skip => {
+                eprintln!("publication state=refused error=\"{error}\"");
+                return Ok(in_use);
             }
+            (Some(error), _) => return Err(error),
+            (None, _) => store.publish(&publication.bytes)?,
         };
     }
-    match store {
-        Some(store) => Ok(store.open()?),
-        // The configuration is refused before it comes to this.
-        None => Err(SourcesError::NoLists),
-    }
+    Ok(store.open()?)
 }
 
-fn lists_folder(config: &Config) -> Option<PathBuf> {
+pub(super) fn lists_folder(config: &Config) -> Option<PathBuf> {
     config.lists.clone().or_else(shipped_lists)
 }
 

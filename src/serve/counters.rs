@@ -133,4 +133,24 @@ pub struct Vitals {
     pub changed_unix_seconds: Count,
     /// Lines of the inventory that were skipped.
     pub inventory_problems: Count,
+    /// Crawls that published a snapshot.
+    pub crawls_published: Count,
+    /// Crawls after which there was nothing new to publish.
+    pub crawls_unchanged: Count,
+    /// Crawls whose publication the guard refused.
+    pub crawls_refused: Count,
+    /// Crawls that said nothing, because we could not hear.
+    pub crawls_inconclusive: Count,
+    /// Crawls that could not be made.
+    pub crawls_failed: Count,
+    /// End of the last crawl that was made, seconds since 1970; 0 when there was none.
+    pub crawled_unix_seconds: Count,
+    /// Requests of crawls.
+    pub crawl_requests: Count,
+    /// Bytes read by crawls.
+    pub crawl_bytes: Count,
+    /// Repos whose master did not answer in the last crawl.
+    pub masters_silent: Count,
+    /// Of these, repos whose master is away for so long that what is remembered of it is old.
+    pub masters_away: Count,
 }

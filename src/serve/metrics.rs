@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use super::counters::{Count, Counters, LoopCounts, Page};
+use super::counters::{Count, Counters, LoopCounts, Page, Vitals};
 use super::edition::Edition;
 use super::worker::Shared;
 use crate::answer::centos::Outcome;
@@ -60,6 +60,7 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         "Lines of the inventory that were skipped.",
         &vitals.inventory_problems,
     );
+    crawls(&mut page, vitals, unix_seconds);
     let view = edition.atlas.view();
     for (name, help, value) in [
         ("mirrorlistd_snapshot_generation", "Number of the snapshot in use.", edition.atlas.generation().0),
@@ -77,6 +78,36 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
     page.family("mirrorlistd_uptime_seconds", "gauge", "Time since the program started.");
     page.labelled("mirrorlistd_uptime_seconds", "", age(&vitals.started_unix_seconds));
     page.out.extend_from_slice(b"# EOF\n");
+}
+
+fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
+    page.family("mirrorlistd_crawls", "counter", "Crawls, by what they came to.");
+    for (result, count) in [
+        ("published", &vitals.crawls_published),
+        ("unchanged", &vitals.crawls_unchanged),
+        ("refused", &vitals.crawls_refused),
+        ("inconclusive", &vitals.crawls_inconclusive),
+        ("failed", &vitals.crawls_failed),
+    ] {
+        page.labelled("mirrorlistd_crawls_total", &format!("result=\"{result}\""), count.get());
+    }
+    page.counter("mirrorlistd_crawl_requests", "Requests of crawls.", vitals.crawl_requests.get());
+    page.counter("mirrorlistd_crawl_bytes", "Bytes read by crawls.", vitals.crawl_bytes.get());
+    page.gauge(
+        "mirrorlistd_masters_silent",
+        "Repos whose master did not answer in the last crawl.",
+        &vitals.masters_silent,
+    );
+    page.gauge(
+        "mirrorlistd_masters_away",
+        "Repos whose master is away for so long that what is remembered of it is old.",
+        &vitals.masters_away,
+    );
+    let crawled = vitals.crawled_unix_seconds.get();
+    if crawled > 0 {
+        page.family("mirrorlistd_crawl_age_seconds", "gauge", "Time since the end of the last crawl.");
+        page.labelled("mirrorlistd_crawl_age_seconds", "", unix_seconds.saturating_sub(crawled));
+    }
 }
 
 /// Adds up what is picked from each worker's block.

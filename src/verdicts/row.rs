@@ -101,8 +101,8 @@ pub(super) fn verdict(row: &Row<'_>) -> Result<Verdict, Error> {
     })
 }
 
-/// Writes a verdict with `write`, which takes the columns of `verdicts`, and when it has changed with `keep`, which takes
-/// those of `history`.
+/// Writes a verdict with `write`, which takes the columns of `verdicts`, and when it has changed with `keep`, which
+/// takes those of `history`.
 pub(super) fn put(
     subject: Subject,
     verdict: &Verdict,

@@ -3,18 +3,18 @@
 //! Lives here: the SQL that makes them, the numbers by which a file is told to be ours, the settings of a connection.
 //! Not here: what is read and written (`state`, `history`, `run`), how a row becomes a noun (`row`).
 //!
-//! | table      | one row per                          | holds                                                          |
-//! |------------|--------------------------------------|----------------------------------------------------------------|
-//! | `mirrors`  | mirror                               | its name in the inventory                                      |
-//! | `repos`    | repo                                 | release (no alias), arch, name                                 |
-//! | `truths`   | repo whose master has answered       | when it last answered, since when it has what it has           |
-//! | `shown`    | generation a master has shown        | `age` 0 the current one; digests, length, times                |
-//! | `verdicts` | mirror, repo, family, protocol       | standing and since when, and the last look with its evidence   |
-//! | `history`  | change of standing or finding        | the look that changed it; `at` is its key: the last of a second counts |
-//! | `runs`     | crawl                                | begin, end (none: killed or under way), outcome, counts        |
+//! | table      | one row per                    | holds                                                       |
+//! |------------|--------------------------------|-------------------------------------------------------------|
+//! | `mirrors`  | mirror                         | its name in the inventory                                   |
+//! | `repos`    | repo                           | release (no alias), arch, name                              |
+//! | `truths`   | repo whose master has answered | when it last answered, since when it has what it has        |
+//! | `shown`    | generation of a master         | `age` (0 the current one), digests, length, times           |
+//! | `verdicts` | mirror, repo, family, protocol | standing, since when, and the last look with its evidence   |
+//! | `history`  | change of standing or finding  | the look that changed it; in one second the last counts     |
+//! | `runs`     | crawl                          | begin, end (none: killed or under way), outcome, counts     |
 //!
 //! Times are seconds since 1970, `family` is 4 or 6, `protocol`, `standing` and `finding` are spelt out, digests are
-//! blobs. Nothing refers to a place in the file: the names of mirrors and repos are all one needs to ask it by hand.
+//! blobs: one can ask by hand with nothing but the names of mirrors and repos.
 
 use rusqlite::Connection;
 

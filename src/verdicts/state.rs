@@ -172,6 +172,11 @@ impl State {
         }
     }
 
+    /// The files of the state in `folder`: while they stay the same, so does all that it holds.
+    pub fn files(folder: &Path) -> [PathBuf; 2] {
+        [folder.join(FILE_NAME), folder.join(format!("{FILE_NAME}-wal"))]
+    }
+
     /// Whether anybody has ever opened a state in `folder`. Makes nothing.
     pub fn exists(folder: &Path) -> bool {
         folder.join(FILE_NAME).exists()

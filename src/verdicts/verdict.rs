@@ -141,11 +141,12 @@ impl Verdict {
     /// For how long a look is good without looking again, seconds (the original's 3 days).
     pub const FRESH_SECONDS: u64 = 3 * 86_400;
 
-    /// The verdict after another look; `before`: none when nobody had looked. A finding of class `Unknown` changes nothing.
+    /// The verdict after another look; `before`: none when nobody had looked. A finding of class `Unknown` changes
+    /// nothing.
     ///
     /// The first look decides by itself. Later a mirror leaves at a failure that is at least the `leave_after`th among
-    /// the last `window` looks, and comes back at a look that is at least the `return_after`th in a row without failure.
-    /// To be behind is no failure before `behind_seconds_max` have passed since the mirror was first seen so.
+    /// the last `window` looks, and comes back at a look that is at least the `return_after`th in a row without
+    /// failure. To be behind is no failure before `behind_seconds_max` have passed since the mirror was first seen so.
     pub fn after(before: Option<&Verdict>, observation: &Observation, damping: &Damping) -> Option<Verdict> {
         let class = observation.finding.class();
         let now = observation.evidence.at;
@@ -376,7 +377,8 @@ mod tests {
         /// Bits and counts that no looks of ours made, as a damaged state may hold them.
         #[test]
         fn nothing_panics(
-            damping in any_damping(), looks: u16, look_count: u8, since: u64, behind_since: u64, at: u64, number in 0..Finding::COUNT,
+            damping in any_damping(), looks: u16, look_count: u8, since: u64, behind_since: u64, at: u64,
+            number in 0..Finding::COUNT,
         ) {
             let finding = Finding::all().nth(number).unwrap();
             for standing in Standing::ALL {

@@ -137,7 +137,9 @@ proptest! {
             of_each.extend(state.verdicts_of(mirror, None).unwrap());
             let of_one = state.verdicts_of(mirror, Some(RepoId(1))).unwrap();
             let of_all = of_each.iter().filter(|(subject, _)| (subject.mirror, subject.repo) == (mirror, RepoId(1)));
-            prop_assert_eq!(of_one.into_iter().collect::<HashMap<_, _>>(), of_all.map(|(a, b)| (*a, b.clone())).collect());
+            let of_all: HashMap<Subject, Verdict> =
+                of_all.map(|(subject, verdict)| (*subject, verdict.clone())).collect();
+            prop_assert_eq!(of_one.into_iter().collect::<HashMap<_, _>>(), of_all);
             let mut past = state.history(mirror, None, usize::MAX).unwrap();
             let newest = state.history(mirror, None, 1).unwrap();
             prop_assert!(newest.iter().all(|one| past.iter().find(|all| all.subject == one.subject) == Some(one)));

@@ -1,0 +1,150 @@
+//! `mirrorlistd crawl`: look at every mirror, keep what was found, publish what follows.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::failure::Failure;
+use crate::config::Config;
+use crate::crawl::{Progress, Report, Stage};
+use crate::daemon::cycle::{self, Outcome};
+use crate::net::Prefixes;
+use crate::verdicts::Finding;
+
+/// Look at every mirror over IPv4 and IPv6, keep what was found, and publish a snapshot of what follows.
+///
+/// On a terminal a bar shows how far it is; else each change of a mirror is a line. Exit codes: 0 done, also when there
+/// was nothing new to publish; 3 the guard refused, another crawler is at work, or nothing could be heard.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the inventory, in place of the configuration's [default: the shipped one].
+    #[arg(long, value_name = "DIR")]
+    lists: Option<PathBuf>,
+    /// State folder, in place of the configuration's.
+    #[arg(long, value_name = "DIR", required_unless_present = "config")]
+    state: Option<PathBuf>,
+    /// Threads, in place of the configuration's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    threads: Option<u16>,
+    /// Internal network that may be dialled, in place of the configuration's; may be repeated.
+    #[arg(long, value_name = "PREFIX")]
+    internal: Vec<String>,
+    /// PEM file with roots besides those of the web, in place of the configuration's.
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+    /// Publish what the guard refuses.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Crawls and publishes.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let config = config(args)?;
+    let bar = io::stderr().is_terminal().then(bar);
+    let mut report = |problem: &crate::inventory::Problem| eprintln!("{problem}");
+    let cycle = cycle::run(&config, args.force, &mut report, &mut |progress| {
+        if let Some(bar) = &bar {
+            show(bar, progress);
+        }
+    });
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    let cycle = cycle?;
+    for line in &cycle.changes {
+        println!("{line}");
+    }
+    print!("{}", table(&cycle.report));
+    match cycle.outcome {
+        Outcome::Published(generation) => println!("published generation {generation}"),
+        Outcome::Unchanged(generation) => println!("generation {generation} is what follows already"),
+        Outcome::Refused(reasons) => {
+            reasons.iter().for_each(|reason| println!("refused {reason}"));
+            return Err(Failure::Guard(format!(
+                "the guard refuses ({} reasons, the first: {}); what is published stays; --force publishes in spite",
+                reasons.len(),
+                reasons[0]
+            )));
+        }
+        Outcome::Inconclusive(reasons) => {
+            return Err(Failure::Guard(format!(
+                "nothing was changed, because the crawl says nothing: {}",
+                reasons.join("; ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn config(args: &Args) -> Result<Config, Failure> {
+    let mut config = match &args.config {
+        Some(path) => Config::read(path).map_err(Failure::input)?,
+        None => Config::shipped(),
+    };
+    config.lists = args.lists.clone().or(config.lists);
+    config.state = args.state.clone().or(config.state);
+    config.crawl.roots = args.roots.clone().or(config.crawl.roots);
+    if let Some(threads) = args.threads {
+        config.crawl.threads = usize::from(threads);
+    }
+    if !args.internal.is_empty() {
+        config.crawl.internal = Prefixes::parse(&args.internal).map_err(Failure::input)?;
+    }
+    Ok(config)
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    // The template is a constant; should it ever be wrong, the plain bar does.
+    let template = "{msg:8} {wide_bar} {pos}/{len} {prefix}";
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn show(bar: &ProgressBar, progress: &Progress) {
+    bar.set_length(progress.total);
+    bar.set_position(progress.done);
+    bar.set_message(match progress.stage {
+        Stage::Masters => "masters",
+        Stage::Mirrors => "mirrors",
+        Stage::Closing => "closing",
+        Stage::Keeping => "keeping",
+    });
+    let left = progress.left().map_or_else(String::new, |left| format!(", {} left", time(left)));
+    bar.set_prefix(format!("{} good {} bad {:.0}/s{left}", progress.good, progress.bad, progress.rate()));
+}
+
+fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// What was found, and what it cost.
+fn table(report: &Report) -> String {
+    let mut text = String::new();
+    for finding in Finding::all() {
+        let count = report.findings[finding as usize];
+        if count > 0 {
+            text.push_str(&format!("{count:>9}  {:16}  {}\n", finding.name(), finding.explain()));
+        }
+    }
+    text.push_str(&format!(
+        "{} mirrors, {} repos ({} changed, {} without an answer of their master), {} requests, {} bytes, {} s\n",
+        report.mirrors.len(),
+        report.repos.len(),
+        report.changed.len(),
+        report.without_master.len(),
+        report.requests,
+        report.bytes,
+        report.seconds
+    ));
+    for reason in cycle::inconclusive(report) {
+        text.push_str(&format!("not believed: {reason}\n"));
+    }
+    text
+}
