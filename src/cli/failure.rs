@@ -84,7 +84,6 @@ impl From<SourcesError> for Failure {
             SourcesError::Store(error) => error.into(),
             SourcesError::State(error) => error.into(),
             SourcesError::Refused { .. } => Failure::Guard(error.to_string()),
-            SourcesError::Problems { .. } => Failure::Guard(error.to_string()),
             SourcesError::Memory(_) | SourcesError::Open(_) | SourcesError::Check(_) => {
                 Failure::System(error.to_string())
             }
