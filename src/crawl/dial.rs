@@ -18,7 +18,7 @@ use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body, Error, Timeout};
 
 use super::address::Allowed;
-use super::fetch::{Ask, End, Failure, Fetch, GRACE, Got, HEAD_BYTES_MAX, Method, Reply, note};
+use super::fetch::{Ask, End, Failure, Fetch, Got, HEAD_BYTES_MAX, Method, Reply, note};
 use super::resolve::Resolver;
 use super::wire::{Dial, Line, Names, Trouble};
 use crate::net::Family;
@@ -261,7 +261,7 @@ fn read_body(
             return Ok(End::TooLong);
         }
         let took = started.elapsed();
-        if took >= GRACE && (body.len() as f64) < took.as_secs_f64() * ask.patience.least_rate as f64 {
+        if took >= ask.patience.grace && (body.len() as f64) < took.as_secs_f64() * ask.patience.least_rate as f64 {
             let words = format!("{} bytes in {} ms", body.len(), took.as_millis());
             return Err(Failure { finding: Finding::TooSlow, note: words });
         }

@@ -28,12 +28,11 @@ pub struct Patience {
     pub head: Duration,
     /// All together, with the body.
     pub whole: Duration,
-    /// Least bytes of body per second, once `GRACE` has passed.
+    /// How long a body may come slowly before its rate counts.
+    pub grace: Duration,
+    /// Least bytes of body per second after that.
     pub least_rate: u64,
 }
-
-/// How long a body may come slowly before its rate counts.
-pub const GRACE: Duration = Duration::from_secs(5);
 
 impl Patience {
     /// For mirrors: 10 s for each part, 60 s in all.
@@ -42,6 +41,7 @@ impl Patience {
         connect: Duration::from_secs(10),
         head: Duration::from_secs(10),
         whole: Duration::from_secs(60),
+        grace: Duration::from_secs(5),
         least_rate: 1000,
     };
     /// For masters: 15 s for each part.
@@ -50,6 +50,7 @@ impl Patience {
         connect: Duration::from_secs(15),
         head: Duration::from_secs(15),
         whole: Duration::from_secs(60),
+        grace: Duration::from_secs(5),
         least_rate: 1000,
     };
 }
