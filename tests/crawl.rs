@@ -1,6 +1,7 @@
 //! The crawler over real sockets: whole passes over small servers on loopback, each of which does one thing wrong.
 //!
-//! Not here: what a pass does in every world (`src/crawl/simulator.rs`, without sockets), and passes over nginx (`e2e`).
+//! Not here: what a pass does in every world (`src/crawl/tests/simulator.rs`, without sockets), and passes over nginx
+//! (`e2e`).
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,8 +30,9 @@ const PATIENCE: Patience = Patience {
 };
 
 fn metadata(time: u64) -> Vec<u8> {
-    let file = "<data type='primary'><location href='repodata/primary.xml.gz'/><timestamp>TIME</timestamp><size>7</size></data>";
-    format!("<?xml version='1.0'?><repomd>{}</repomd>", file.replace("TIME", &time.to_string())).into_bytes()
+    let file = "<location href='repodata/primary.xml.gz'/><size>7</size>";
+    format!("<?xml version='1.0'?><repomd><data type='primary'>{file}<timestamp>{time}</timestamp></data></repomd>")
+        .into_bytes()
 }
 
 /// A request: method, path, head.
@@ -174,8 +176,9 @@ impl Recorder for Memory {
 /// An inventory of two repos, a master and mirrors.
 fn inventory(master: &str, mirrors: &[(&str, String)]) -> String {
     let mut text = String::from(
-        "[[distribution]]\nname = 'd'\ntitle = 'D'\n[[tree]]\nname = 't'\n[[release]]\nname = '9'\narches = ['x86_64']\n\
-         [[repo]]\nname = 'one'\npath = 'one/{arch}'\n[[repo]]\nname = 'two'\npath = 'two/{arch}'\n",
+        "[[distribution]]\nname = 'd'\ntitle = 'D'\n[[tree]]\nname = 't'\n[[release]]\nname = '9'\n\
+         arches = ['x86_64']\n[[repo]]\nname = 'one'\npath = 'one/{arch}'\n\
+         [[repo]]\nname = 'two'\npath = 'two/{arch}'\n",
     );
     let mut add = |name: &str, status: &str, url: &str| {
         let protocol = url.split(':').next().unwrap();
@@ -379,7 +382,10 @@ fn what_cannot_be_reached_over_a_family_is_not_resolved() {
 #[test]
 fn a_connection_that_was_closed_while_idle_is_made_anew() {
     // Answers once on each connection, and says nothing of closing it.
-    let server = serve(|request, stream| good(request, stream, 1) && false);
+    let server = serve(|request, stream| {
+        good(request, stream, 1);
+        false
+    });
     let fetch = dialer();
     for _ in 0..5 {
         let reply = get(&fetch, format!("{}repomd.xml", url(&server))).result.unwrap();

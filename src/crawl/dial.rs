@@ -1,7 +1,8 @@
 //! `Dialer`: requests made with `ureq`.
 //!
-//! Lives here: an agent for each line (so that connections are kept alive per mirror, and no list of connections is shared
-//! by all threads), limits, and what faults mean. Not here: sockets (`wire`), names (`resolve`), addresses (`address`).
+//! Lives here: an agent for each line (so that connections are kept alive per mirror, and no list of connections is
+//! shared by all threads), limits, and what faults mean. Not here: sockets (`wire`), names (`resolve`), addresses
+//! (`address`).
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -62,12 +63,15 @@ pub struct Dialer {
     resolver: Arc<Resolver>,
     tls: Arc<ClientConfig>,
     user_agent: String,
-    lines: Mutex<HashMap<(u32, Family), (Agent, Arc<Line>)>>,
+    lines: Mutex<Lines>,
 }
 
+/// By number and family.
+type Lines = HashMap<(u32, Family), (Agent, Arc<Line>)>;
+
 impl Dialer {
-    /// Makes requests in the name of `contact` (a URL or an address that operators of mirrors can turn to), trusting the
-    /// roots of the web and those in `extra_roots` (a PEM file), and dialling internal addresses only as `allowed`.
+    /// Makes requests in the name of `contact` (a URL or an address that operators of mirrors can turn to), trusting
+    /// the roots of the web and those in `extra_roots` (a PEM file), and dialling internal addresses only as `allowed`.
     pub fn new(contact: Option<&str>, allowed: Allowed, extra_roots: Option<&Path>) -> Result<Dialer, DialerError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(path) = extra_roots {

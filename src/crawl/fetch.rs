@@ -11,8 +11,8 @@ use crate::verdicts::Finding;
 
 /// Longest head of an answer, bytes.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Longest `repomd.xml`, ostree `summary`, checksum file or index page, bytes. Picked by feel: Fedora's richest repomd.xml
-/// has 6 kB.
+/// Longest `repomd.xml`, ostree `summary`, checksum file or index page, bytes. Picked by feel: Fedora's richest
+/// repomd.xml has 6 kB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Longest note in evidence, bytes.
 const NOTE_BYTES_MAX: usize = 200;

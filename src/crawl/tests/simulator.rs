@@ -1,29 +1,29 @@
 //! The simulator: whole passes over scripted mirrors, on a clock that nobody waits for.
 //!
-//! Each seed makes a world: mirrors of every kind, networks that die, masters that go away; then some runs in a row over
-//! it. What must hold in every world is checked after each run, and a failure names its seed. `MIRRORLISTD_SEED` plays
-//! one seed alone.
+//! Each seed makes a world: mirrors of every kind, networks that die, masters that go away; then some runs in a row
+//! over it. What must hold in every world is checked after each run, and a failure names its seed. `MIRRORLISTD_SEED`
+//! plays one seed alone.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
-use super::classify::Pointer;
-use super::crew::Crew;
-use super::dice::Dice;
-use super::fetch::{Ask, End, Failure, Got, Method, Reply};
-use super::lane::Lane;
-use super::look::{Look, Took};
-use super::pass::{Options, Recorder, run};
-use super::report::Report;
-use super::targets::{Door, Repo, Targets};
+use crate::crawl::classify::Pointer;
+use crate::crawl::crew::Crew;
+use crate::crawl::dice::Dice;
+use crate::crawl::fetch::{Ask, End, Failure, Got, Method, Reply};
+use crate::crawl::lane::Lane;
+use crate::crawl::look::{Look, Took};
+use crate::crawl::pass::{Options, Recorder, run};
+use crate::crawl::report::Report;
+use crate::crawl::targets::{Door, Repo, Targets};
 use crate::net::{Family, Protocol};
 use crate::verdicts::{
     Class, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject, Truth, Verdict,
 };
 
 /// Worlds that are played by a test run. Each has a few runs.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 2000;
 /// Workers of the simulated crew.
 const WORKERS: usize = 12;
 /// When the world begins, milliseconds since 1970.
