@@ -1,10 +1,10 @@
 //! The original's tree of finished lists, as files in memory.
 //!
 //! Lives here: `{ipv4,ipv6}/BRANCH/RELEASE/PATH/mirrorlists/mirrorlist.PLACE` with a URL per line, `repos.json`, and
-//! `clouds_subnets.json`. A branch is a tree of the snapshot. PATH is what follows the release's directory in URLs; of a
-//! repo whose URLs have nothing but that directory, it is the directory. Aliases of releases are releases of the tree.
-//! A place has a file where its list is another one than that of the next wider place (its country, then the fallback),
-//! which is what frontends go on to. Client networks that get their mirrors alone are clouds.
+//! `clouds_subnets.json`. A branch is a tree of the snapshot. PATH is what follows the release's directory in URLs; of
+//! a repo whose URLs have nothing but that directory, it is the directory. Aliases of releases are releases of the
+//! tree. A place has a file where its list is another one than that of the next wider place (its country, then the
+//! fallback), which is what frontends go on to. Client networks that get their mirrors alone are clouds.
 //!
 //! Not here: writing the files (`folder`), and lists of ISO files.
 
