@@ -1,7 +1,7 @@
 //! `List`: the mirrors one client gets for one repo.
 //!
-//! Lives here: walking the lists of the client's group and place through the set of good mirrors, and when these are too
-//! few through the set of those to spare.
+//! Lives here: walking the lists of the client's group and place through the set of good mirrors, and when these are
+//! too few through the set of those to spare.
 //! Not here: where the client is (`locate`), how a list is dressed (one file per dialect).
 
 use super::locate::Whereabouts;
@@ -22,8 +22,8 @@ pub struct List<'a> {
 impl<'a> List<'a> {
     /// The first good mirrors of the client's group and place, `count_max` at most.
     ///
-    /// Mirrors that are behind come only where the good ones are too few. A repo that no mirror has is answered with its tree's last resort, so that a client is never left with
-    /// nothing when there is something.
+    /// Mirrors that are behind come only where the good ones are too few. A repo that no mirror has is answered with
+    /// its tree's last resort, so that a client is never left with nothing when there is something.
     pub fn choose<B: AsRef<[u8]>>(
         view: &'a View<B>,
         repo: &Repo<'a>,
@@ -35,8 +35,8 @@ impl<'a> List<'a> {
         let mut list = List { bases: [&[]; LINES_MAX], count: 0, suffix: repo.suffix, is_last_resort: false };
         let count_max = count_max.min(LINES_MAX);
         let mut walk = |serving: &Serving<'a>, row| {
-            // A row has each mirror once, and none is both good and to spare; only a mirror of the group may come again in
-            // the place's row.
+            // A row has each mirror once, and none is both good and to spare; only a mirror of the group may come again
+            // in the place's row.
             let before = list.count;
             for mirror in view.candidates(repo, family, row, turn) {
                 if list.count == count_max {

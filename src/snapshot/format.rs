@@ -31,8 +31,8 @@
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
 //!
-//! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set → base + suffix.
-//! An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
+//! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set → base +
+//! suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
 
 use std::ops::Range;
 
