@@ -19,7 +19,7 @@ use crate::crawl::report::Report;
 use crate::crawl::targets::{Door, Repo, Targets};
 use crate::net::{Family, Protocol};
 use crate::verdicts::{
-    Class, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject, Truth, Verdict,
+    Change, Class, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject, Truth, Verdict,
 };
 
 /// Worlds that are played by a test run. Each has a few runs.
@@ -310,7 +310,7 @@ impl Recorder for Memory {
         Ok(())
     }
 
-    fn observe(&mut self, observations: &[Observation]) -> Result<(), StateError> {
+    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
         for observation in observations {
             self.changes += 1;
             let standing = match observation.finding.class() {
@@ -330,7 +330,7 @@ impl Recorder for Memory {
             };
             self.verdicts.insert(observation.subject, verdict);
         }
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
