@@ -17,7 +17,9 @@ use mirrorlistd::crawl::{
 };
 use mirrorlistd::inventory::read_text;
 use mirrorlistd::net::{Family, Prefixes};
-use mirrorlistd::verdicts::{Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict};
+use mirrorlistd::verdicts::{
+    Change, Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
+};
 
 /// Impatient, so that tests are short.
 const PATIENCE: Patience = Patience {
@@ -167,9 +169,9 @@ impl Recorder for Memory {
         Ok(())
     }
 
-    fn observe(&mut self, observations: &[Observation]) -> Result<(), StateError> {
+    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
         self.seen.extend_from_slice(observations);
-        Ok(())
+        Ok(Vec::new())
     }
 }
 
