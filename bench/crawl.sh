@@ -10,7 +10,8 @@
 #
 # How to read it. Mirrors are one process (tools/farm-server.rs) in a network namespace, which answers after the delay
 # and counts; it takes CPU of the same machine, so wall time is an upper bound. "cpu" is user and system time of the
-# crawler alone, "peak" its VmHWM. "at a host" must be at most 2. Goals: cold ≤ 240 s, warm ≤ 30 s, ≤ 200 MB, ≤ 256 threads;
+# crawler alone, "peak" its VmHWM. "at a host" must be at most 2. Goals: cold ≤ 240 s, warm ≤ 30 s, ≤ 200 MB, ≤ 256
+# threads;
 # stuck ≤ 1.33 ×; percentiles of `serve` alike with and without.
 # Needs: namespaces, wrk, curl. Builds the release binary.
 set -euo pipefail
@@ -159,7 +160,9 @@ TOML
       ! grep -E 'Socket errors|Non-2xx' "$W/wrk.out" || fail "wrk met errors"
       awk -v crawling="$crawling" -v crawled="$(stat_of requests)" '
         $1 ~ /^(50|75|90|99)%$/ { latency = latency "  p" $1 " " $2 } /Requests\/sec/ { rate = $2 }
-        END { printf "crawl %-5s %s  %8.0f answers/s  %6d crawl requests meanwhile\n", crawling, latency, rate, crawled }
+        END {
+            printf "crawl %-5s %s  %8.0f answers/s  %6d crawl requests meanwhile\n", crawling, latency, rate, crawled
+        }
       ' "$W/wrk.out"
       stop "$SERVER"
     done

@@ -23,7 +23,7 @@ use mirrorlistd::daemon::{Sources, Tolerance};
 use mirrorlistd::geoip::Table;
 use mirrorlistd::inventory::{Cloud, CloudRegion, Inventory};
 use mirrorlistd::net::Family;
-use mirrorlistd::plan;
+use mirrorlistd::plan::{self, Goods};
 use mirrorlistd::snapshot::{Generation, View};
 use mirrorlistd::sys::Map;
 use mirrorlistd::turn;
@@ -198,7 +198,8 @@ fn with_prefixes(dice: &mut Dice) -> Atlas {
         })
         .collect();
     let cloud = Cloud { name: "cloud".to_owned(), base: BTreeMap::new(), regions };
-    let bytes = plan::build(&Inventory { clouds: vec![cloud], ..Inventory::default() }).expect("build");
+    let inventory = Inventory { clouds: vec![cloud], ..Inventory::default() };
+    let bytes = plan::build(&inventory, &Goods::unverified(&inventory)).expect("build");
     let view = View::open(Map::copy(&bytes).expect("memory")).expect("open");
     view.check().expect("check");
     let geo = include_bytes!("../lists/geoip/country.table");

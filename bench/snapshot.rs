@@ -17,7 +17,7 @@ use mirrorlistd::inventory::{
 };
 use mirrorlistd::net::{Family, Protocol};
 use mirrorlistd::place::Code;
-use mirrorlistd::plan;
+use mirrorlistd::plan::{self, Goods};
 use mirrorlistd::snapshot::View;
 use mirrorlistd::sys::Map;
 
@@ -47,7 +47,7 @@ fn main() {
 }
 
 fn measure(name: &str, inventory: &Inventory) {
-    let bytes = plan::build(inventory).expect("build");
+    let bytes = plan::build(inventory, &Goods::unverified(inventory)).expect("build");
     let view = View::open(&bytes).expect("open");
     println!(
         "{name}: {} mirrors, {} repos, {} places, {} turns, {} lists, {} prefixes: {} bytes",
@@ -59,7 +59,7 @@ fn measure(name: &str, inventory: &Inventory) {
         view.network_count(),
         bytes.len()
     );
-    time("build", BUILD_COUNT, || plan::build(inventory).is_ok());
+    time("build", BUILD_COUNT, || plan::build(inventory, &Goods::unverified(inventory)).is_ok());
     let file = tempfile::NamedTempFile::new().expect("temporary file");
     std::fs::write(file.path(), &bytes).expect("write");
     time("open", ROUND_COUNT, || View::open(Map::open(file.path()).expect("map")).is_ok());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mirrorlistd::answer::{Atlas, GeoBytes, Query, centos};
 use mirrorlistd::geoip::Table;
 use mirrorlistd::inventory::{self, Inventory};
-use mirrorlistd::plan;
+use mirrorlistd::plan::{self, Goods};
 use mirrorlistd::snapshot::{Generation, View};
 use mirrorlistd::sys::Map;
 use mirrorlistd::turn::TURN_SECONDS;
@@ -56,7 +56,7 @@ fn inventory() -> Inventory {
 }
 
 fn atlas(inventory: &Inventory) -> Atlas {
-    let view = View::open(Map::copy(&plan::build(inventory).unwrap()).unwrap()).unwrap();
+    let view = View::open(Map::copy(&plan::build(inventory, &Goods::unverified(inventory)).unwrap()).unwrap()).unwrap();
     view.check().unwrap();
     let geo = include_bytes!("../lists/geoip/country.table");
     Atlas::new(Generation::default(), view, Arc::new(Table::open(GeoBytes::Embedded(geo)).unwrap()))

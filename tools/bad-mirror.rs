@@ -1,4 +1,5 @@
-//! Mirrors that misbehave as no configuration of a web server can: one process, any number of addresses, one fault each.
+//! Mirrors that misbehave as no configuration of a web server can: one process, any number of addresses, one fault
+//! each.
 //!
 //! Lives here: the faults, on blocking sockets, a thread for every connection. Not here: what a web server can do
 //! wrong by being told to (stale, partial, slow, coded, redirecting: `farm.sh` has nginx do that), and TLS.

@@ -1,7 +1,7 @@
 //! `List`: the mirrors one client gets for one repo.
 //!
-//! Lives here: walking the lists of the client's group and place through the set of good mirrors, and when these are too
-//! few through the set of those to spare.
+//! Lives here: walking the lists of the client's group and place through the set of good mirrors, and when these are
+//! too few through the set of those to spare.
 //! Not here: where the client is (`locate`), how a list is dressed (one file per dialect).
 
 use super::locate::Whereabouts;
@@ -33,8 +33,8 @@ pub struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The first good mirrors of the client's group and place, `count_max` at most, those that are behind only where the
-    /// good ones are too few; or what there is instead, so that a client is never left with nothing when there is
+    /// The first good mirrors of the client's group and place, `count_max` at most, those that are behind only where
+    /// the good ones are too few; or what there is instead, so that a client is never left with nothing when there is
     /// something.
     pub fn choose<B: AsRef<[u8]>>(
         view: &'a View<B>,
@@ -70,8 +70,8 @@ impl<'a> List<'a> {
         count_max: usize,
     ) {
         let mut walk = |serving: &Serving<'a>, row| {
-            // A row has each mirror once, and none is both good and to spare; only a mirror of the group may come again in
-            // the place's row.
+            // A row has each mirror once, and none is both good and to spare; only a mirror of the group may come again
+            // in the place's row.
             let before = self.count;
             for mirror in view.candidates(repo, family, row, turn) {
                 if self.count == count_max {

@@ -24,7 +24,10 @@ pub struct TreeArgs {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Mirrors in a list at most.
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=export::LINES_MAX as i64))]
+    #[arg(
+        long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u16).range(1..=export::LINES_MAX as i64)
+    )]
     lines_max: u16,
     /// Turn whose order is written: another one at each export shares the load as the service does.
     #[arg(long, value_name = "N", default_value_t = 0)]

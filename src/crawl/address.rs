@@ -1,7 +1,8 @@
 //! Which addresses may be dialled.
 //!
 //! Lives here: telling internal addresses from public ones, whatever they are wrapped in, and `Allowed`: those that the
-//! operator has named. Not here: where addresses come from (`resolve`), and who asks (`wire`, before and after connecting).
+//! operator has named. Not here: where addresses come from (`resolve`), and who asks (`wire`, before and after
+//! connecting).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,9 +10,9 @@ use crate::net::Prefixes;
 
 /// The internal addresses that may be dialled all the same.
 ///
-/// Two ways in, both in the operator's own hand: a prefix in the configuration (`internal = ["10.1.0.0/16"]`), or a base
-/// URL in the inventory whose host *is* the address. A host name is never a way in: names are in the hands of whoever
-/// runs the mirror's DNS, today's answer need not be tomorrow's.
+/// Two ways in, both in the operator's own hand: a prefix in the configuration (`internal = ["10.1.0.0/16"]`), or a
+/// base URL in the inventory whose host *is* the address. A host name is never a way in: names are in the hands of
+/// whoever runs the mirror's DNS, today's answer need not be tomorrow's.
 #[derive(Clone, Debug, Default)]
 pub struct Allowed {
     prefixes: Prefixes,
@@ -90,8 +91,10 @@ mod tests {
 
     #[test]
     fn internal_addresses_are_told_whatever_they_are_wrapped_in() {
-        let internal = "0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.127.255.255 127.0.0.1 127.255.0.1 169.254.169.254 172.16.0.1
-            172.31.255.255 192.0.0.1 192.0.2.1 192.168.1.1 198.18.0.1 198.51.100.7 203.0.113.9 224.0.0.1 239.1.1.1 240.0.0.1
+        let internal = "0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 100.127.255.255 127.0.0.1 127.255.0.1 169.254.169.254
+            172.16.0.1
+            172.31.255.255 192.0.0.1 192.0.2.1 192.168.1.1 198.18.0.1 198.51.100.7 203.0.113.9 224.0.0.1 239.1.1.1
+            240.0.0.1
             255.255.255.255 :: ::1 ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:8.8.8.8 64:ff9b::10.0.0.1 64:ff9b:1::8.8.8.8
             2002:7f00:1:: 2002:c0a8:101::1 2001:0:a00:1::1 2001:0:808:808:0:0:80ff:fffe 2001:db8::1 2001:2::1 2001:10::1
             3fff::1 100::1 fc00::1 fd12:3456::1 fe80::1 fec0::1 ff02::1 4000::1 1::1 2a00::5efe:10.0.0.1";

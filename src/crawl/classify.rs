@@ -1,7 +1,7 @@
 //! What an answer means, held against what the master has shown.
 //!
-//! Lives here: pure judgement of one answer. Not here: what follows for the rest of the mirror (`lane`), and what is held
-//! of it after several looks (`verdicts`).
+//! Lives here: pure judgement of one answer. Not here: what follows for the rest of the mirror (`lane`), and what is
+//! held of it after several looks (`verdicts`).
 
 use sha2::{Digest as _, Sha256, Sha512};
 

@@ -1,7 +1,8 @@
 //! Whether a run is believed.
 //!
-//! When everybody is silent, it is we who are deaf: a dead resolver, a network that is down, a portal before it. Such a run
-//! says nothing about mirrors. Each family is judged by itself: a machine without IPv6 says nothing about mirrors' IPv6.
+//! When everybody is silent, it is we who are deaf: a dead resolver, a network that is down, a portal before it. Such a
+//! run says nothing about mirrors. Each family is judged by itself: a machine without IPv6 says nothing about mirrors'
+//! IPv6.
 //!
 //! Not here: how canaries are asked (`pass`).
 
@@ -45,8 +46,8 @@ pub fn showing<'a>(outcomes: impl Iterator<Item = &'a Outcome>, targets: &Target
     showing
 }
 
-/// Judges a family by what its mirrors have shown, those that were known to be good, and whether the masters answered as
-/// they should.
+/// Judges a family by what its mirrors have shown, those that were known to be good, and whether the masters answered
+/// as they should.
 pub fn judge(showing: &Showing, known_good: impl Fn(MirrorId) -> bool, masters_answer: bool) -> FamilyReport {
     let count = |test: &dyn Fn(&Shown) -> bool| showing.values().filter(|shown| test(shown)).count() as u32;
     let mut report =

@@ -24,8 +24,8 @@ pub trait Crew {
 
     /// Walks all lanes to their ends, and hands on what each answer brought.
     ///
-    /// The first step of every lane comes before the second of any: who never answers is met at the beginning, and waited
-    /// for while the others are walked.
+    /// The first step of every lane comes before the second of any: who never answers is met at the beginning, and
+    /// waited for while the others are walked.
     fn walk(&mut self, lanes: Vec<Lane>, look: &Look<'_>, take: &mut dyn FnMut(Took));
 }
 

@@ -1,7 +1,7 @@
 //! `Inspection`: whether the files that a `repomd.xml` names are there, with the right size.
 //!
-//! Lives here: what is asked, one file after the other, and what the answers mean. Not here: which mirrors are inspected
-//! (`lane`), who asks (`crew`).
+//! Lives here: what is asked, one file after the other, and what the answers mean. Not here: which mirrors are
+//! inspected (`lane`), who asks (`crew`).
 
 use super::dice::Dice;
 use super::fetch::{Ask, Failure, Got, Method, Patience, Reply, note};
@@ -33,7 +33,8 @@ pub enum Inspected {
 }
 
 impl Inspection {
-    /// An inspection of at most `files_max` files, which the dice choose. Of names that lead elsewhere none is asked for.
+    /// An inspection of at most `files_max` files, which the dice choose. Of names that lead elsewhere none is asked
+    /// for.
     pub fn new(dir: String, metadata: &RepoMd, files_max: usize, dice: &mut Dice) -> Inspection {
         let mut files: Vec<Entry> =
             metadata.entries.iter().filter(|entry| stays_below(&entry.location)).cloned().collect();

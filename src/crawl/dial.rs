@@ -1,7 +1,8 @@
 //! `Dialer`: requests made with `ureq`.
 //!
-//! Lives here: an agent for each line (so that connections are kept alive per mirror, and no list of connections is shared
-//! by all threads), limits, and what faults mean. Not here: sockets (`wire`), names (`resolve`), addresses (`address`).
+//! Lives here: an agent for each line (so that connections are kept alive per mirror, and no list of connections is
+//! shared by all threads), limits, and what faults mean. Not here: sockets (`wire`), names (`resolve`), addresses
+//! (`address`).
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -18,7 +19,7 @@ use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body, Error, Timeout};
 
 use super::address::Allowed;
-use super::fetch::{Ask, End, Failure, Fetch, GRACE, Got, HEAD_BYTES_MAX, Method, Reply, note};
+use super::fetch::{Ask, End, Failure, Fetch, Got, HEAD_BYTES_MAX, Method, Reply, note};
 use super::resolve::Resolver;
 use super::wire::{Dial, Line, Names, Trouble};
 use crate::net::Family;
@@ -62,12 +63,15 @@ pub struct Dialer {
     resolver: Arc<Resolver>,
     tls: Arc<ClientConfig>,
     user_agent: String,
-    lines: Mutex<HashMap<(u32, Family), (Agent, Arc<Line>)>>,
+    lines: Mutex<Lines>,
 }
 
+/// By number and family.
+type Lines = HashMap<(u32, Family), (Agent, Arc<Line>)>;
+
 impl Dialer {
-    /// Makes requests in the name of `contact` (a URL or an address that operators of mirrors can turn to), trusting the
-    /// roots of the web and those in `extra_roots` (a PEM file), and dialling internal addresses only as `allowed`.
+    /// Makes requests in the name of `contact` (a URL or an address that operators of mirrors can turn to), trusting
+    /// the roots of the web and those in `extra_roots` (a PEM file), and dialling internal addresses only as `allowed`.
     pub fn new(contact: Option<&str>, allowed: Allowed, extra_roots: Option<&Path>) -> Result<Dialer, DialerError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(path) = extra_roots {
@@ -261,7 +265,7 @@ fn read_body(
             return Ok(End::TooLong);
         }
         let took = started.elapsed();
-        if took >= GRACE && (body.len() as f64) < took.as_secs_f64() * ask.patience.least_rate as f64 {
+        if took >= ask.patience.grace && (body.len() as f64) < took.as_secs_f64() * ask.patience.least_rate as f64 {
             let words = format!("{} bytes in {} ms", body.len(), took.as_millis());
             return Err(Failure { finding: Finding::TooSlow, note: words });
         }

@@ -11,8 +11,8 @@ use crate::verdicts::Finding;
 
 /// Longest head of an answer, bytes.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Longest `repomd.xml`, ostree `summary`, checksum file or index page, bytes. Picked by feel: Fedora's richest repomd.xml
-/// has 6 kB.
+/// Longest `repomd.xml`, ostree `summary`, checksum file or index page, bytes. Picked by feel: Fedora's richest
+/// repomd.xml has 6 kB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Longest note in evidence, bytes.
 const NOTE_BYTES_MAX: usize = 200;
@@ -28,12 +28,11 @@ pub struct Patience {
     pub head: Duration,
     /// All together, with the body.
     pub whole: Duration,
-    /// Least bytes of body per second, once `GRACE` has passed.
+    /// How long a body may come slowly before its rate counts.
+    pub grace: Duration,
+    /// Least bytes of body per second after that.
     pub least_rate: u64,
 }
-
-/// How long a body may come slowly before its rate counts.
-pub const GRACE: Duration = Duration::from_secs(5);
 
 impl Patience {
     /// For mirrors: 10 s for each part, 60 s in all.
@@ -42,6 +41,7 @@ impl Patience {
         connect: Duration::from_secs(10),
         head: Duration::from_secs(10),
         whole: Duration::from_secs(60),
+        grace: Duration::from_secs(5),
         least_rate: 1000,
     };
     /// For masters: 15 s for each part.
@@ -50,6 +50,7 @@ impl Patience {
         connect: Duration::from_secs(15),
         head: Duration::from_secs(15),
         whole: Duration::from_secs(60),
+        grace: Duration::from_secs(5),
         least_rate: 1000,
     };
 }

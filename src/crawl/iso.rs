@@ -54,8 +54,8 @@ enum Line<'a> {
     Size { name: &'a str, bytes: u64 },
 }
 
-/// Reads a checksum file: `SHA256 (name) = hash`, `hash  name`, `hash *name` and `# name: 123 bytes`, mixed as they come,
-/// clear-signed (RFC 4880, 7) or not; the signature is not verified. Other lines are skipped.
+/// Reads a checksum file: `SHA256 (name) = hash`, `hash  name`, `hash *name` and `# name: 123 bytes`, mixed as they
+/// come, clear-signed (RFC 4880, 7) or not; the signature is not verified. Other lines are skipped.
 pub fn parse(bytes: &[u8]) -> Result<Checksums, Fault> {
     if is_page(bytes) {
         return Err(Fault::Page);
@@ -229,8 +229,8 @@ impl Folder {
     }
 }
 
-/// Asks a mirror for all files of a folder (`dir`: its URL, with a final slash), then for its index page. Silence ends it:
-/// the rest shares the finding.
+/// Asks a mirror for all files of a folder (`dir`: its URL, with a final slash), then for its index page. Silence ends
+/// it: the rest shares the finding.
 pub fn look(
     fetch: &dyn Fetch,
     line: u32,

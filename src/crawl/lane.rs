@@ -3,8 +3,8 @@
 //! A host has one lane for each family, and a lane waits for one answer at a time: so no host ever has more than two
 //! requests at a time, one of which it gets over each family.
 //!
-//! Lives here: what is asked next, and what an answer means for the rest of the lane. Not here: what an answer means for
-//! what was asked (`classify`), who makes the lanes (`schedule`), who walks them (`crew`).
+//! Lives here: what is asked next, and what an answer means for the rest of the lane. Not here: what an answer means
+//! for what was asked (`classify`), who makes the lanes (`schedule`), who walks them (`crew`).
 
 use std::collections::{HashMap, VecDeque};
 
@@ -138,8 +138,8 @@ impl Lane {
                     self.queue.extend::<Vec<Task>>(doubted);
                 }
                 if spent {
-                    // It seems not to have the tree at all. What lists rely on is asked for all the same: that they name it
-                    // must not depend on others.
+                    // It seems not to have the tree at all. What lists rely on is asked for all the same: that they
+                    // name it must not depend on others.
                     let spared = |other: &Task| other.door == task.door && other.known != Known::Good;
                     fate.spared = self.queue.iter().filter(|other| spared(other)).copied().collect();
                     self.queue.retain(|other| !spared(other));
@@ -151,8 +151,8 @@ impl Lane {
     }
 }
 
-/// Whether what kept one door silent keeps another silent, too. What has to do with the way to the host goes for the host;
-/// what has to do with a port or a certificate, for the port.
+/// Whether what kept one door silent keeps another silent, too. What has to do with the way to the host goes for the
+/// host; what has to do with a port or a certificate, for the port.
 fn fate_is_shared(finding: Finding, door: &Door, other: &Door) -> bool {
     use Finding::*;
     match finding {

@@ -33,9 +33,9 @@ mod repomd;
 mod report;
 mod resolve;
 mod schedule;
-#[cfg(test)]
-mod simulator;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use address::{Allowed, is_internal};

@@ -1,7 +1,7 @@
 //! One complete pass: masters, mirrors, whether to believe it, and only then what is kept.
 //!
-//! Nothing is kept before the end: a run of which it turns out that it says nothing must not have changed anything. A pass
-//! of the largest size (144,000 looks) holds some 30 MB that long.
+//! Nothing is kept before the end: a run of which it turns out that it says nothing must not have changed anything. A
+//! pass of the largest size (144,000 looks) holds some 30 MB that long.
 //!
 //! Lives here: the order of things. Not here: who is asked (`schedule`), by whom (`crew`), what answers mean (`look`).
 
@@ -213,7 +213,7 @@ impl Pass<'_> {
                 report.repos.entry(repos[task.repo as usize].key.clone()).or_default().spared += 1;
                 report.mirrors.entry(doors[task.door as usize].name.clone()).or_default().spared += 1;
             }
-            if told.requests % TELL_EVERY == 0 {
+            if told.requests.is_multiple_of(TELL_EVERY) {
                 told.took = Duration::from_millis(took.at_millis.saturating_sub(began));
                 progress(&told);
             }
@@ -226,8 +226,8 @@ impl Pass<'_> {
         self.report.bytes += told.bytes;
     }
 
-    /// Asks masters for `repos` (indices), by one way after the other until each has shown something. What each that has
-    /// shown nothing did instead.
+    /// Asks masters for `repos` (indices), by one way after the other until each has shown something. What each that
+    /// has shown nothing did instead.
     fn ask_masters_for(&mut self, stage: Stage, repos: Vec<u32>) -> HashMap<u32, Finding> {
         let ways = self.targets.masters();
         let mut failed: HashMap<u32, Finding> = repos.iter().map(|&repo| (repo, Finding::NotResolved)).collect();
@@ -303,8 +303,8 @@ impl Pass<'_> {
         self.outcomes = outcomes;
     }
 
-    /// A mirror with something newer than the master's may have it from the master, which has changed since it was asked:
-    /// then it is the truth that is late. What was found is held against the new one.
+    /// A mirror with something newer than the master's may have it from the master, which has changed since it was
+    /// asked: then it is the truth that is late. What was found is held against the new one.
     fn ask_masters_again(&mut self) {
         let unknown = |outcome: &&Outcome| matches!(outcome.finding, Finding::Newer | Finding::Different);
         let mut repos: Vec<u32> = self.outcomes.iter().filter(unknown).map(|outcome| outcome.task.repo).collect();
@@ -351,8 +351,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Asks some of those that answered once more: when all of them are silent now, we have gone deaf on the way, and nobody
-    /// knows since when.
+    /// Asks some of those that answered once more: when all of them are silent now, we have gone deaf on the way, and
+    /// nobody knows since when.
     fn ask_canaries(&mut self, family: Family) -> Option<String> {
         let mut canaries: Vec<Task> = Vec::new();
         let mut chosen = HashSet::new();

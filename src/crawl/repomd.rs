@@ -67,7 +67,10 @@ pub enum Fault {
 /// Whether bytes look like a web page: an error page in place of a file, or a portal that wants a log-in.
 pub fn is_page(bytes: &[u8]) -> bool {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
-    ["<!doctype html", "<html", "<head", "<body", "<script", "<meta "].iter().any(|mark| head.contains(mark))
+    // A real file may hold such words in its tags.
+    let page =
+        ["<!doctype html", "<html", "<head", "<body", "<script", "<meta "].iter().any(|mark| head.contains(mark));
+    page && !head.contains("<repomd")
 }
 
 impl RepoMd {

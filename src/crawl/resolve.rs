@@ -1,7 +1,7 @@
 //! Addresses of host names, asked for by a bounded number of threads and never waited for longer than said.
 //!
-//! The system's resolver cannot be told to hurry, nor to stop: so it is asked by threads of its own, whose number a dead
-//! name server cannot drive up. Answers are kept for a while: one serves both families and all repos of a mirror.
+//! The system's resolver cannot be told to hurry, nor to stop: so it is asked by threads of its own, whose number a
+//! dead name server cannot drive up. Answers are kept for a while: one serves both families and all repos of a mirror.
 //!
 //! Not here: which of the addresses may be dialled (`address`).
 
@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// Threads that ask the system. Names that are looked up for the first time in a pass come at its beginning, all at once.
+/// Threads that ask the system. Names that are looked up for the first time in a pass come at its beginning, all at
+/// once.
 const THREADS: usize = 64;
 /// Questions that may wait for a thread.
 const WAITING_MAX: usize = 1024;

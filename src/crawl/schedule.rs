@@ -100,8 +100,8 @@ impl Basis<'_> {
     }
 }
 
-/// Lanes for asking masters: each of `ways` (a repo, a door, a family). Two for each host, so that many repos take half the
-/// time.
+/// Lanes for asking masters: each of `ways` (a repo, a door, a family). Two for each host, so that many repos take half
+/// the time.
 pub fn master_lanes(targets: &Targets, ways: &[(u32, u32, Family)], misses_max: u32) -> Vec<Lane> {
     let mut hosts: BTreeMap<(&str, Family, u32), VecDeque<Task>> = BTreeMap::new();
     for &(repo, door, family) in ways {
@@ -109,14 +109,15 @@ pub fn master_lanes(targets: &Targets, ways: &[(u32, u32, Family)], misses_max: 
         let task = Task { door, repo, known: Known::Good };
         hosts.entry((host, family, repo % 2)).or_default().push_back(task);
     }
-    let lane = |(at, ((_, family, _), queue)): (usize, ((&str, Family, u32), VecDeque<Task>))| {
-        Lane::new(at as u32, family, queue, Vec::new(), misses_max)
-    };
-    hosts.into_iter().enumerate().map(lane).collect()
+    let mut lanes = Vec::new();
+    for ((_, family, _), queue) in hosts {
+        lanes.push(Lane::new(lanes.len() as u32, family, queue, Vec::new(), misses_max));
+    }
+    lanes
 }
 
-/// The doors of mirrors (not of masters), those of one host together. Doors of one mirror belong together even where their
-/// hosts or ports differ: it is one machine that would feel it.
+/// The doors of mirrors (not of masters), those of one host together. Doors of one mirror belong together even where
+/// their hosts or ports differ: it is one machine that would feel it.
 fn hosts(targets: &Targets) -> Vec<Vec<u32>> {
     let mut leader: Vec<usize> = (0..targets.doors.len()).collect();
     fn find(leader: &mut [usize], mut at: usize) -> usize {

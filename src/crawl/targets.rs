@@ -1,7 +1,7 @@
 //! `Targets`: what an inventory gives to look at.
 //!
-//! Lives here: repos with the file that tells their state, and doors: a mirror's base URL for one tree and protocol. Not
-//! here: which of them are looked at in a run (`schedule`).
+//! Lives here: repos with the file that tells their state, and doors: a mirror's base URL for one tree and protocol.
+//! Not here: which of them are looked at in a run (`schedule`).
 
 use std::collections::HashMap;
 

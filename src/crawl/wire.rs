@@ -1,9 +1,10 @@
 //! Connections for `ureq`: plain or TLS, over one family, to checked addresses only.
 //!
-//! Why a name that changes its mind (DNS rebinding) cannot get past the check: the name is looked up once, by `Names`. What
-//! comes out of it is checked and handed on as numbers; `Dial` connects to exactly these numbers, without asking for the
-//! name again, and then holds the other end of the connected socket against the same check before a byte is sent. A
-//! connection that is kept alive stays with the machine it was made to. There is no proxy that could look names up anew.
+//! Why a name that changes its mind (DNS rebinding) cannot get past the check: the name is looked up once, by `Names`.
+//! What comes out of it is checked and handed on as numbers; `Dial` connects to exactly these numbers, without asking
+//! for the name again, and then holds the other end of the connected socket against the same check before a byte is
+//! sent. A connection that is kept alive stays with the machine it was made to. There is no proxy that could look names
+//! up anew.
 //!
 //! Not here: requests and their limits (`dial`).
 

@@ -39,7 +39,8 @@ pub enum Outcome {
 
 /// Makes one cycle of what the configuration names. `force`: publish in spite of the guard.
 ///
-/// `report`: hears of problems in the lists; with any of them nothing is crawled. `progress`: hears how far the pass is.
+/// `report`: hears of problems in the lists; with any of them nothing is crawled. `progress`: hears how far the pass
+/// is.
 pub fn run(
     config: &Config,
     force: bool,

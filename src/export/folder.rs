@@ -1,9 +1,9 @@
 //! `Folder`: files of an export written into a folder, and those of an earlier export removed.
 //!
-//! Each file is written by rename, and only when its content differs, so that a reader sees a whole file at every moment
-//! and the time of a file tells when it changed. What an export wrote is kept in a manifest: files that are not in it are
-//! never written over and never removed. The manifest is written before the first file and after the last, so that
-//! nothing is forgotten when the program ends in between.
+//! Each file is written by rename, and only when its content differs, so that a reader sees a whole file at every
+//! moment and the time of a file tells when it changed. What an export wrote is kept in a manifest: files that are not
+//! in it are never written over and never removed. The manifest is written before the first file and after the last, so
+//! that nothing is forgotten when the program ends in between.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,21 +1,21 @@
 //! The original's tree of finished lists, as files in memory.
 //!
 //! Lives here: `{ipv4,ipv6}/BRANCH/RELEASE/PATH/mirrorlists/mirrorlist.PLACE` with a URL per line, `repos.json`, and
-//! `clouds_subnets.json`. A branch is a tree of the snapshot. PATH is what follows the release's directory in URLs; of a
-//! repo whose URLs have nothing but that directory, it is the directory. Aliases of releases are releases of the tree.
-//! A place has a file where its list is another one than that of the next wider place (its country, then the fallback),
-//! which is what frontends go on to. Client networks that get their mirrors alone are clouds.
+//! `clouds_subnets.json`. A branch is a tree of the snapshot. PATH is what follows the release's directory in URLs; of
+//! a repo whose URLs have nothing but that directory, it is the directory. Aliases of releases are releases of the
+//! tree. A place has a file where its list is another one than that of the next wider place (its country, then the
+//! fallback), which is what frontends go on to. Client networks that get their mirrors alone are clouds.
 //!
 //! Not here: writing the files (`folder`), and lists of ISO files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::net::Family;
 use crate::place::Code;
-use crate::snapshot::{Ending, GroupIndex, PlaceIndex, Repo, Row, Target, View};
+use crate::snapshot::{Ending, GroupIndex, Naming, PlaceIndex, Repo, Row, Target, View};
 
 /// Most lines of a list.
 pub const LINES_MAX: usize = 64;
@@ -67,6 +67,8 @@ pub fn list_tree<B: AsRef<[u8]>, E>(
 ) -> Result<Vec<Skipped>, E> {
     let mut skipped = Vec::new();
     let mut repos = ReposFile::new();
+    // Most repos of a tree have the same lists.
+    let mut memory: HashMap<Naming, Lists<'_>> = HashMap::new();
     for ([release, arch, name], index) in view.keys() {
         let Some(repo) = view.repo(index) else { continue };
         let branch = view.tree_name(repo.tree);
@@ -77,8 +79,10 @@ pub fn list_tree<B: AsRef<[u8]>, E>(
         }
         for family in Family::ALL {
             let folder = format!("{family}/{branch}/{release}/{path}/mirrorlists");
-            for (place, text) in lists(view, &repo, family, selection) {
-                write(&format!("{folder}/mirrorlist.{}", file_name(place)), &text)?;
+            let lists =
+                memory.entry(view.naming(&repo, family)).or_insert_with(|| lists(view, &repo, family, selection));
+            for (place, bases) in lists.iter() {
+                write(&format!("{folder}/mirrorlist.{}", file_name(*place)), &text(bases, repo.suffix))?;
             }
         }
         repos.entry(release).or_default().entry(name).or_default().insert(arch, FileRepo { branch, path });
@@ -101,31 +105,23 @@ fn path<'a>(repo: &Repo<'a>) -> &'a str {
     suffix.split_once('/').map_or(suffix, |(_, path)| path)
 }
 
-/// The lists of a repo that differ from those of the next wider place, none of them empty.
-fn lists<B: AsRef<[u8]>>(
-    view: &View<B>,
-    repo: &Repo<'_>,
-    family: Family,
-    selection: &Selection,
-) -> Vec<(Option<Code>, Vec<u8>)> {
+/// The base URLs of each list that differs from that of the next wider place, none of them empty.
+type Lists<'a> = Vec<(Option<Code>, Vec<&'a [u8]>)>;
+
+fn lists<'a, B: AsRef<[u8]>>(view: &'a View<B>, repo: &Repo<'a>, family: Family, selection: &Selection) -> Lists<'a> {
     let turn = selection.turn.checked_rem(view.turn_count()).unwrap_or_default();
-    let text = |place: PlaceIndex| {
+    let bases = |place: PlaceIndex| -> Vec<&'a [u8]> {
         let named = view.named(repo, family, Row::Place(place), turn);
-        named.take(selection.lines_max.min(LINES_MAX)).fold(Vec::new(), |mut text, (_, base)| {
-            text.extend_from_slice(base);
-            text.extend_from_slice(repo.suffix);
-            text.push(b'\n');
-            text
-        })
+        named.take(selection.lines_max.min(LINES_MAX)).map(|(_, base)| base).collect()
     };
-    let fallback = text(PlaceIndex::FALLBACK);
-    let mut found: Vec<(Option<Code>, Vec<u8>)> = Vec::new();
+    let fallback = bases(PlaceIndex::FALLBACK);
+    let mut found = Lists::new();
     // A country comes before its subdivisions.
-    let mut country: Option<(Code, Vec<u8>)> = None;
+    let mut country: Option<(Code, Vec<&[u8]>)> = None;
     for code in view.places() {
         let Some(place) = view.place(code) else { continue };
-        let own = text(place);
-        let wider = country.as_ref().filter(|(of, _)| *of == code.country()).map_or(&fallback, |(_, text)| text);
+        let own = bases(place);
+        let wider = country.as_ref().filter(|(of, _)| *of == code.country()).map_or(&fallback, |(_, bases)| bases);
         if own != *wider && !own.is_empty() {
             found.push((Some(code), own.clone()));
         }
@@ -137,6 +133,10 @@ fn lists<B: AsRef<[u8]>>(
         found.insert(0, (None, fallback));
     }
     found
+}
+
+fn text(bases: &[&[u8]], suffix: &[u8]) -> Vec<u8> {
+    bases.iter().flat_map(|base| [base, suffix, b"\n"]).flatten().copied().collect()
 }
 
 /// `de`, `us-TX`, `fallback`.

@@ -56,7 +56,8 @@ pub enum UpdateError {
     },
     /// More than a third of the prefixes would be gone.
     #[error(
-        "{} ranges: {after} {family} prefixes, the lists have {before}: more than a third is gone; look whether that is so, \
+        "{} ranges: {after} {family} prefixes, the lists have {before}: more than a third is gone; look whether \
+         that is so, \
          then give --force", provider.name()
     )]
     Shrunk {
@@ -84,8 +85,8 @@ pub struct Update {
     pub notes: Vec<Note>,
 }
 
-/// Makes the new file of a provider from what it publishes. `present`: text of the file in the lists, when there is one.
-/// With `force` it may shrink.
+/// Makes the new file of a provider from what it publishes. `present`: text of the file in the lists, when there is
+/// one. With `force` it may shrink.
 pub fn update(
     provider: Provider,
     bytes: &[u8],

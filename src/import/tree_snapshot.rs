@@ -1,7 +1,8 @@
 //! From a published list tree to a snapshot of just these lists: one turn, nothing planned.
 //!
-//! The mirrors of such a snapshot are the base URLs of the tree, its trees are the branches; a repo's set of good mirrors
-//! is all that its lists name. A place without a list of its own takes its country's, and else the repo's fallback.
+//! The mirrors of such a snapshot are the base URLs of the tree, its trees are the branches; a repo's set of good
+//! mirrors is all that its lists name. A place without a list of its own takes its country's, and else the repo's
+//! fallback.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -2,14 +2,14 @@
 //!
 //! Lives here: what follows for that from the inventory alone, and from the verdicts of a crawl. The rules:
 //! - A mirror takes part when it is active and has a base URL for the repo's tree, and never over a family it has not.
-//! - Where a repo's master has ever answered and a mirror was looked at, verdicts decide: a mirror is good when it is in,
-//!   and one that nobody has looked at is not good. Mirrors that are behind are only to spare, and only where a repo has
-//!   fewer than `SPARED_BELOW` good mirrors over the family.
+//! - Where a repo's master has ever answered and a mirror was looked at, verdicts decide: a mirror is good when it is
+//!   in, and one that nobody has looked at is not good. Mirrors that are behind are only to spare, and only where a
+//!   repo has fewer than `SPARED_BELOW` good mirrors over the family.
 //! - A repo that nobody can judge goes by the operators' word, as all do before the first crawl; `guard` prefers what
 //!   was published of it before.
 //!
-//! Not here: what must not be published (`guard`), in which order mirrors are named (`rank`), and the base URLs of clouds:
-//! they can be reached from inside the cloud only, so they go by the operators' word.
+//! Not here: what must not be published (`guard`), in which order mirrors are named (`rank`), and the base URLs of
+//! clouds: they can be reached from inside the cloud only, so they go by the operators' word.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,5 +1,5 @@
-//! The plan: from an inventory and what is known of its mirrors to the lists of a snapshot. A pure function: same input,
-//! same bytes.
+//! The plan: from an inventory and what is known of its mirrors to the lists of a snapshot. A pure function: same
+//! input, same bytes.
 //!
 //! - `goods`     `Goods`: which mirrors each repo can be had from
 //! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
@@ -7,8 +7,8 @@
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
 //! - `networks`  client networks: clouds, private networks, places that operators know better
 //!
-//! Lists are orders by place and turn, the same for all repos. Which of their mirrors are good for a repo is a set beside
-//! them, and all that verdicts decide.
+//! Lists are orders by place and turn, the same for all repos. Which of their mirrors are good for a repo is a set
+//! beside them, and all that verdicts decide.
 
 mod goods;
 pub mod guard;

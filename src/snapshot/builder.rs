@@ -75,8 +75,8 @@ pub struct RepoEntry<'a> {
     pub directory: [DirectoryId; FAMILIES],
     /// Good mirrors by family and protocol.
     pub sets: [[SetId; PROTOCOLS]; FAMILIES],
-    /// Mirrors that answers name only after all good ones, by family and protocol; none when there are none. A mirror that
-    /// is good by any protocol of lists must not be among them.
+    /// Mirrors that answers name only after all good ones, by family and protocol; none when there are none. A mirror
+    /// that is good by any protocol of lists must not be among them.
     pub spares: [[Option<SetId>; PROTOCOLS]; FAMILIES],
 }
 

@@ -3,11 +3,11 @@
 //! Lives here: the first mirrors of each list, in the order of the first turn, as many as an answer has by default.
 //! Not here: who looks at it (`cli`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
-use super::format::{MirrorIndex, PlaceIndex, RepoIndex};
-use super::view::{Row, View};
+use super::format::{MirrorIndex, PlaceIndex};
+use super::view::{Naming, Repo, Row, View};
 use crate::net::Family;
 use crate::place::Code;
 
@@ -16,6 +16,9 @@ const SHOWN_MAX: usize = 10;
 
 /// The lists of one repo over one family: names of mirrors by place (none: the fallback).
 type Lists<'a> = BTreeMap<Option<Code>, Vec<&'a str>>;
+
+/// What changes of a repo's lists over one family: by place (none: the fallback), those that differ only.
+type Changes = Vec<(Option<Code>, String)>;
 
 /// How much two snapshots differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,16 +33,16 @@ pub struct Difference {
 
 /// Writes each list of a snapshot: repo, family, place, mirrors.
 pub fn dump<B: AsRef<[u8]>>(view: &View<B>, out: &mut dyn Write) -> io::Result<()> {
+    let mut memory = Memory::new();
     for ([release, arch, repo], index) in view.keys() {
-        if let Some(found) = view.repo_name(index)
-            && found.release != release
-        {
-            writeln!(out, "{release} {arch} {repo} = {} {arch} {repo}", found.release)?;
+        let (Some(found), Some(names)) = (view.repo(index), view.repo_name(index)) else { continue };
+        if names.release != release {
+            writeln!(out, "{release} {arch} {repo} = {} {arch} {repo}", names.release)?;
             continue;
         }
         for family in Family::ALL {
-            for (place, mirrors) in lists(view, index, family) {
-                writeln!(out, "{release} {arch} {repo} {family} {}: {}", name(place), mirrors.join(" "))?;
+            for (place, mirrors) in remembered(&mut memory, view, &found, family) {
+                writeln!(out, "{release} {arch} {repo} {family} {}: {}", name(*place), mirrors.join(" "))?;
             }
         }
     }
@@ -68,25 +71,45 @@ where
         difference.repo_count += 1;
         writeln!(out, "- repo {}", key.join(" "))?;
     }
+    let (mut old_memory, mut new_memory) = (Memory::new(), Memory::new());
+    let mut changes: HashMap<(Naming, Naming), Changes> = HashMap::new();
     for (key, &index) in &after {
         let Some(&index_before) = before.get(key) else {
             difference.repo_count += 1;
             writeln!(out, "+ repo {}", key.join(" "))?;
             continue;
         };
+        let (Some(was), Some(is)) = (old.repo(index_before), new.repo(index)) else { continue };
         for family in Family::ALL {
-            let lists_before = lists(old, index_before, family);
-            for (place, mirrors) in lists(new, index, family) {
-                let was = lists_before.get(&place).map_or(&[][..], Vec::as_slice);
-                if was != mirrors {
-                    difference.list_count += 1;
-                    let what = change(was, &mirrors);
-                    writeln!(out, "~ list {} {family} {}: {what}", key.join(" "), name(place))?;
-                }
+            let pair = (old.naming(&was, family), new.naming(&is, family));
+            let changes = changes.entry(pair).or_insert_with(|| {
+                let was = remembered(&mut old_memory, old, &was, family);
+                let is = remembered(&mut new_memory, new, &is, family);
+                let of_place = is.iter().filter_map(|(place, is)| {
+                    let was = was.get(place).map_or(&[][..], Vec::as_slice);
+                    (was != is).then(|| (*place, change(was, is)))
+                });
+                of_place.collect()
+            });
+            difference.list_count += changes.len();
+            for (place, what) in changes {
+                writeln!(out, "~ list {} {family} {}: {what}", key.join(" "), name(*place))?;
             }
         }
     }
     Ok(difference)
+}
+
+/// Lists that were made already: most repos of a tree have the same.
+type Memory<'a> = HashMap<Naming, Lists<'a>>;
+
+fn remembered<'a, 'b, B: AsRef<[u8]>>(
+    memory: &'b mut Memory<'a>,
+    view: &'a View<B>,
+    repo: &Repo<'a>,
+    family: Family,
+) -> &'b Lists<'a> {
+    memory.entry(view.naming(repo, family)).or_insert_with(|| lists(view, repo, family))
 }
 
 fn change(was: &[&str], is: &[&str]) -> String {
@@ -101,12 +124,11 @@ fn mirrors<B: AsRef<[u8]>>(view: &View<B>) -> BTreeSet<String> {
     all.map(|mirror| mirror.name.to_owned()).collect()
 }
 
-fn lists<B: AsRef<[u8]>>(view: &View<B>, repo: RepoIndex, family: Family) -> Lists<'_> {
-    let Some(repo) = view.repo(repo) else { return Lists::new() };
+fn lists<'a, B: AsRef<[u8]>>(view: &'a View<B>, repo: &Repo<'a>, family: Family) -> Lists<'a> {
     let places = std::iter::once(None).chain(view.places().map(Some));
     let named = places.map(|code| {
         let place = code.and_then(|code| view.place(code)).unwrap_or(PlaceIndex::FALLBACK);
-        let named = view.named(&repo, family, Row::Place(place), 0).take(SHOWN_MAX);
+        let named = view.named(repo, family, Row::Place(place), 0).take(SHOWN_MAX);
         (code, named.filter_map(|(index, _)| view.mirror(index)).map(|mirror| mirror.name).collect())
     });
     named.collect()

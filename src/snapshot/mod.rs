@@ -21,4 +21,4 @@ pub use check::CheckError;
 pub use diff::{Difference, diff, dump};
 pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
-pub use view::{Candidates, Mirror, Network, OpenError, Repo, RepoName, Row, Serving, Target, View};
+pub use view::{Candidates, Mirror, Naming, Network, OpenError, Repo, RepoName, Row, Serving, Target, View};

@@ -475,6 +475,17 @@ impl<B: AsRef<[u8]>> View<B> {
         })
     }
 
+    /// What decides all lists of a repo over a family: repos of which it is equal differ in their suffix only.
+    pub fn naming(&self, repo: &Repo<'_>, family: Family) -> Naming {
+        let (record, family) = (repo.record.0, family_number(family));
+        Naming {
+            tree: record.tree.get(),
+            directory: record.directory[family].get(),
+            sets: record.sets[family].map(U32::get),
+            spares: record.spares[family].map(U32::get),
+        }
+    }
+
     /// A mirror's base URL for a tree, by the tree's first protocol that it has one for; good for any repo or not.
     pub fn base(&self, mirror: MirrorIndex, tree: TreeIndex) -> Option<&[u8]> {
         let record = self.tree(tree)?;
@@ -490,6 +501,15 @@ impl<B: AsRef<[u8]>> View<B> {
     pub fn trees(&self) -> impl Iterator<Item = TreeIndex> + use<B> {
         (0..self.records::<TreeRecord>(Section::Trees).len() as u32).map(TreeIndex)
     }
+}
+
+/// What decides all lists of a repo over a family, in one snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Naming {
+    tree: u32,
+    directory: u32,
+    sets: [u32; PROTOCOLS],
+    spares: [u32; PROTOCOLS],
 }
 
 /// The mirrors of a list and of the list it goes on in, each once.

@@ -22,7 +22,8 @@ fn all_layouts_are_read() {
     assert_eq!(names(&parse(gnu.as_bytes()).unwrap()), ["x.iso", "y.iso"]);
     for inner in [&bsd, &gnu] {
         let signed = format!(
-            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{inner}-----BEGIN PGP SIGNATURE-----\n\n{A}  no.iso\n-----END PGP SIGNATURE-----\n"
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{inner}-----BEGIN PGP SIGNATURE-----\n\n\
+             {A}  no.iso\n-----END PGP SIGNATURE-----\n"
         );
         assert_eq!(names(&parse(signed.as_bytes()).unwrap()), ["x.iso", "y.iso"]);
         for end in 0..signed.trim_end().len() {

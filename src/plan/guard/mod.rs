@@ -2,15 +2,15 @@
 //!
 //! Lives here: comparing what is planned with the snapshot in use. Per repo and family:
 //! - A repo that nobody can judge (its master has never answered) keeps the mirrors it has in the snapshot in use.
-//! - A repo with fewer good mirrors than the minimum, and fewer than it had, keeps the mirrors that it had as spare ones:
-//!   they are named after the good ones, and no list gets shorter. The minimum is never more than half of the mirrors
-//!   that the inventory names, rounded up, so that in a small inventory a bad mirror can leave.
+//! - A repo with fewer good mirrors than the minimum, and fewer than it had, keeps the mirrors that it had as spare
+//!   ones: they are named after the good ones, and no list gets shorter. The minimum is never more than half of the
+//!   mirrors that the inventory names, rounded up, so that in a small inventory a bad mirror can leave.
 //!
 //! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back.
 //!
 //! Refused as a whole, because then it is likelier that we are wrong than that the mirrors are:
-//! - a repo that had the minimum and would lose more than half of the mirrors that a crawl had found for it (mirrors that
-//!   are only behind, and mirrors that the operators took out, do not count as lost);
+//! - a repo that had the minimum and would lose more than half of the mirrors that a crawl had found for it (mirrors
+//!   that are only behind, and mirrors that the operators took out, do not count as lost);
 //! - a list that would become empty;
 //! - a map of repos that shrinks below its minimum;
 //! - a canary that failed: a master or a mirror known to be good that the crawl could not reach.

@@ -233,7 +233,8 @@ proptest! {
         for family in Family::ALL {
             let mut names = answer(&after, family);
             let was_named = !answer(&before, family).is_empty();
-            prop_assert!(!names.is_empty() || !was_named || decision.refusals.iter().any(|one| one.name() == "emptied"));
+            let is_refused = decision.refusals.iter().any(|one| one.name() == "emptied");
+            prop_assert!(!names.is_empty() || !was_named || is_refused);
             let disabled_name = format!("m{disabled}");
             prop_assert!(!names.contains(&disabled_name));
             let count = names.len();
