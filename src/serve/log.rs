@@ -117,8 +117,9 @@ impl Line<'_> {
 /// What is not plain ASCII becomes `\xHH`, so that a line stays a line and a quoted field ends where it ends.
 fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
-    if text.iter().all(is_plain) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
+    // Folded without a branch, so that the compiler makes vector instructions of it.
+    if text.iter().fold(true, |plain, byte| plain & is_plain(byte)) {
         out.extend_from_slice(text);
         return;
     }
@@ -131,15 +132,37 @@ fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// The decimal digits of every octet with a dot behind them, and how many digits there are.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut table = [([b'.'; 4], 0); 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let count = 1 + (octet >= 10) as usize + (octet >= 100) as usize;
+        let mut rest = octet;
+        let mut at = count;
+        while at > 0 {
+            at -= 1;
+            table[octet].0[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        table[octet].1 = count as u8;
+        octet += 1;
+    }
+    table
+};
+
 fn write_address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => {
-            for (position, octet) in address.octets().into_iter().enumerate() {
-                if position > 0 {
-                    out.push(b'.');
-                }
-                write_number(usize::from(octet), out);
+            // Whole words into room for all, and what is too much is overwritten or left out.
+            let mut text = [0; 20];
+            let mut length = 0;
+            for octet in address.octets() {
+                let (digits, count) = OCTETS[usize::from(octet)];
+                text[length..length + 4].copy_from_slice(&digits);
+                length += usize::from(count) + 1;
             }
+            out.extend_from_slice(&text[..length - 1]);
         }
         // A vector takes all that is written to it.
         IpAddr::V6(address) => drop(write!(out, "{address}")),
@@ -296,7 +319,9 @@ mod tests {
             "192.0.2.10 - - [22/Nov/2026:05:04:03 +0000] \"GET /?repo=x HTTP/1.1\" 200 710 \"-\" \
              \"libdnf (AlmaLinux 9.8; generic; Linux.x86_64)\"\n"
         );
-        assert!(line(b"x", "2001:db8::1").starts_with("2001:db8::1 - - ["));
+        for client in ["2001:db8::1", "0.9.10.99", "100.255.1.0"] {
+            assert!(line(b"x", client).starts_with(&format!("{client} - - [")));
+        }
     }
 
     #[test]
