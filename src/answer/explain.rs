@@ -24,8 +24,8 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
     };
     say(format!("snapshot    generation {}, {}", atlas.generation(), view.evidence().explain()));
     say(format!("client      {client} ({family})"));
-    let repo = match centos::find(atlas, query).map(|index| view.repo(index)) {
-        Ok(Some(repo)) => repo,
+    let (repo, name) = match centos::find(atlas, query).map(|index| view.repo(index).zip(view.repo_name(index))) {
+        Ok(Some(found)) => found,
         other => {
             let outcome = other.err().unwrap_or(centos::Outcome::Unknown);
             say(format!("repo        none: {} ({:?})", outcome.label(), query));
@@ -34,9 +34,9 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
     };
     say(format!(
         "repo        {} of release {} for {}, tree {}, path {}",
-        repo.name,
-        repo.release,
-        repo.arch,
+        name.name,
+        name.release,
+        name.arch,
         view.tree_name(repo.tree),
         String::from_utf8_lossy(repo.suffix)
     ));

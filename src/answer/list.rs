@@ -51,7 +51,7 @@ impl<'a> List<'a> {
         };
         if let Some(group) = whereabouts.group {
             let found = walk(Row::Group(group));
-            let alone = view.group(group).is_some_and(|(_, ending)| ending == Ending::Alone);
+            let alone = view.ending(group) == Some(Ending::Alone);
             if found > 0 && alone {
                 return list;
             }
@@ -94,6 +94,7 @@ impl<'a> List<'a> {
 
     /// Appends the list as text: a URL and LF per mirror.
     pub fn write_text(&self, out: &mut Vec<u8>) {
+        out.reserve(self.text_bytes());
         for base in self.bases() {
             out.extend_from_slice(base);
             out.extend_from_slice(self.suffix);

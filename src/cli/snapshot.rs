@@ -81,10 +81,10 @@ fn info(view: &View<Map>, path: &Path, out: &mut dyn Write) -> io::Result<()> {
 
 fn dump(view: &View<Map>, out: &mut dyn Write) -> io::Result<()> {
     for ([release, arch, repo], index) in view.keys() {
-        let is_alias = view.repo(index).is_some_and(|found| found.release != release);
-        if is_alias {
-            let name = view.repo(index).map_or("", |found| found.release);
-            writeln!(out, "{release} {arch} {repo} = {name} {arch} {repo}")?;
+        if let Some(found) = view.repo_name(index)
+            && found.release != release
+        {
+            writeln!(out, "{release} {arch} {repo} = {} {arch} {repo}", found.release)?;
             continue;
         }
         for family in Family::ALL {

@@ -18,4 +18,4 @@ pub use builder::{Builder, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
 pub use check::CheckError;
 pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
-pub use view::{Mirror, Network, OpenError, Repo, Row, Target, View};
+pub use view::{Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};

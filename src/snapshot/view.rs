@@ -81,20 +81,25 @@ pub struct Mirror<'a> {
     pub weight: u32,
 }
 
-/// A repo of a snapshot.
+/// A repo of a snapshot, as an answer needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Repo<'a> {
+    /// What follows a base URL, with a final slash.
+    pub suffix: &'a [u8],
+    /// Tree that carries it.
+    pub tree: TreeIndex,
+    record: RepoRecordRef<'a>,
+}
+
+/// What a repo is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RepoName<'a> {
     /// Its name.
     pub name: &'a str,
     /// Its release, not an alias.
     pub release: &'a str,
     /// Its architecture.
     pub arch: &'a str,
-    /// What follows a base URL, with a final slash.
-    pub suffix: &'a [u8],
-    /// Tree that carries it.
-    pub tree: TreeIndex,
-    record: RepoRecordRef<'a>,
 }
 
 /// A record that prints as its position only.
@@ -290,6 +295,11 @@ impl<B: AsRef<[u8]>> View<B> {
         Some((self.name(record.name), Ending::from_number(record.ending.get())?))
     }
 
+    /// What follows a group's list.
+    pub fn ending(&self, index: GroupIndex) -> Option<Ending> {
+        Ending::from_number(self.records::<GroupRecord>(Section::Groups).get(index.0 as usize)?.ending.get())
+    }
+
     /// A tree's name.
     pub fn tree_name(&self, tree: TreeIndex) -> &str {
         self.tree(tree).map_or("", |record| self.name(record.name))
@@ -309,12 +319,19 @@ impl<B: AsRef<[u8]>> View<B> {
     pub fn repo(&self, index: RepoIndex) -> Option<Repo<'_>> {
         let record = self.records::<RepoRecord>(Section::Repos).get(index.0 as usize)?;
         Some(Repo {
-            name: self.name(record.name),
-            release: self.name(record.release),
-            arch: self.name(record.arch),
             suffix: self.text(record.suffix),
             tree: TreeIndex(record.tree.get()),
             record: RepoRecordRef(record),
+        })
+    }
+
+    /// What a repo is called, for people.
+    pub fn repo_name(&self, index: RepoIndex) -> Option<RepoName<'_>> {
+        let record = self.records::<RepoRecord>(Section::Repos).get(index.0 as usize)?;
+        Some(RepoName {
+            name: self.name(record.name),
+            release: self.name(record.release),
+            arch: self.name(record.arch),
         })
     }
 
