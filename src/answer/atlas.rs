@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ip_network::IpNetwork;
-use ip_network_table::IpNetworkTable;
 
 use crate::geoip::Table;
+use crate::net::PrefixMap;
 use crate::place::Code;
 use crate::snapshot::{Generation, GroupIndex, PlaceIndex, Target, View};
 use crate::sys::Map;
@@ -37,24 +37,24 @@ pub struct Atlas {
     geo: Arc<Table<GeoBytes>>,
     /// Place of the snapshot by place of the GeoIP table.
     geo_places: Vec<(Code, PlaceIndex)>,
-    groups: IpNetworkTable<GroupIndex>,
-    told: IpNetworkTable<PlaceIndex>,
+    groups: PrefixMap<GroupIndex>,
+    told: PrefixMap<PlaceIndex>,
 }
 
 impl Atlas {
     /// Joins a snapshot and a GeoIP table.
     pub fn new(generation: Generation, view: View<Map>, geo: Arc<Table<GeoBytes>>) -> Atlas {
-        let mut groups = IpNetworkTable::new();
-        let mut told = IpNetworkTable::new();
+        let mut groups = Vec::new();
+        let mut told = Vec::new();
         for network in view.networks() {
             match network.target {
-                Target::Group(group) => groups.insert(network.prefix, group).map(drop),
-                Target::Place(place) => told.insert(network.prefix, place).map(drop),
+                Target::Group(group) => groups.push((network.prefix, group)),
+                Target::Place(place) => told.push((network.prefix, place)),
             };
         }
         let nearest = |code: Code| view.place(code).or_else(|| view.place(code.country()));
         let geo_places = geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
-        Atlas { generation, view, geo, geo_places, groups, told }
+        Atlas { generation, view, geo, geo_places, groups: PrefixMap::new(groups), told: PrefixMap::new(told) }
     }
 
     /// Number of the snapshot.
@@ -79,9 +79,6 @@ impl Atlas {
 
     /// Where operators say a client's network is, by the longest prefix.
     pub fn told(&self, client: IpAddr) -> Option<(IpNetwork, PlaceIndex)> {
-        if self.told.is_empty() {
-            return None;
-        }
         self.told.longest_match(client).map(|(network, &place)| (network, place))
     }
 
