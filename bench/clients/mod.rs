@@ -23,20 +23,8 @@ const RELEASES: [(&str, f64); 11] = [
 const ARCHES: [(&str, f64); 5] =
     [("x86_64", 92.0), ("aarch64", 6.0), ("ppc64le", 1.0), ("s390x", 0.6), ("x86_64_v2", 0.4)];
 /// Every client has the first three and asks for each as often; the others by Zipf.
-const REPOS: [&str; 12] = [
-    "baseos",
-    "appstream",
-    "extras",
-    "crb",
-    "powertools",
-    "highavailability",
-    "plus",
-    "synergy",
-    "nfv",
-    "rt",
-    "devel",
-    "sap",
-];
+const REPOS: [&str; 11] =
+    ["baseos", "appstream", "extras", "crb", "highavailability", "plus", "synergy", "nfv", "rt", "devel", "sap"];
 /// One in a hundred lacks a parameter.
 const MISSING_SHARE: f64 = 0.01;
 
@@ -48,11 +36,14 @@ pub fn queries(dice: &mut Dice, count: usize) -> Vec<String> {
 fn query(dice: &mut Dice) -> String {
     let release = choose(dice, &RELEASES);
     let arch = choose(dice, &ARCHES);
-    let weights: Vec<f64> = (1..=REPOS.len()).map(|rank| 1.0 / rank.saturating_sub(2).max(1) as f64).collect();
+    // Old releases and odd architectures have but the first repos.
+    let is_usual = release.len() <= 2 && arch == "x86_64";
+    let repo_count = if is_usual { REPOS.len() } else { 2 };
+    let weights: Vec<f64> = (1..=repo_count).map(|rank| 1.0 / rank.saturating_sub(2).max(1) as f64).collect();
     let repo = match REPOS[dice.weighted(&weights)] {
-        // What the repo of tools for builders is called from 9 on, and before.
-        "crb" if release.starts_with('8') => "powertools",
-        "powertools" if !release.starts_with('8') => "crb",
+        // Two repos were renamed after 8.
+        "crb" if release == "8" => "powertools",
+        "highavailability" if release == "8" => "ha",
         repo => repo,
     };
     let mut parameters = [format!("release={release}"), format!("arch={arch}"), format!("repo={repo}")].to_vec();
