@@ -1,16 +1,19 @@
 //! `PrefixMap`: networks with values, frozen, asked by address for the longest network that holds it.
 //!
 //! The borders of all networks cut the addresses into spans, each held by one network or by nobody. A lookup finds the
-//! last span that starts at or before the address: a table over the upper 16 bits says among which few to search. A tree
-//! would take a step, and often a line of memory, for every few bits of the address.
+//! last span that starts at or before the address: a table says among which few to search. Addresses of one /16 are a
+//! block, and each block is cut into as many equal slots as it has use for: IPv6 is crowded in some, empty in most.
+//! A tree would take a step, and often a line of memory, for every few bits of the address.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ip_network::IpNetwork;
 
-/// Slots of the table over the upper 16 bits.
-const SLOT_COUNT: usize = 1 << 16;
+/// Blocks: one for each /16.
+const BLOCK_COUNT: usize = 1 << 16;
+/// Starts in one slot of a block, on average: a line of memory.
+const SLOT_STARTS: u32 = 4;
 /// Marks a span that no network holds.
 const NOBODY: u32 = u32::MAX;
 
@@ -63,6 +66,8 @@ fn last(network: &IpNetwork) -> u128 {
 /// The spans of one family.
 #[derive(Clone, Debug, Default)]
 struct Spans {
+    /// Number of the first slot of each block, and of the end.
+    fan: Vec<u32>,
     /// How many starts lie before each slot, and before the end.
     top: Vec<u32>,
     /// Where spans start, rising.
@@ -85,14 +90,21 @@ impl Spans {
             around.push((last, number));
         }
         spans.close(&mut around, |_| true);
-        spans.top = vec![0; SLOT_COUNT + 1];
-        for &start in &spans.starts {
-            spans.top[slot(start) + 1] += 1;
-        }
-        for slot in 0..SLOT_COUNT {
-            spans.top[slot + 1] += spans.top[slot];
-        }
+        spans.index();
         spans
+    }
+
+    /// Makes the table, the starts being there.
+    fn index(&mut self) {
+        self.fan = counts_before(BLOCK_COUNT, self.starts.iter().map(|&start| block(start)));
+        for block in (0..BLOCK_COUNT).rev() {
+            self.fan[block + 1] = (self.fan[block + 1] - self.fan[block]) / SLOT_STARTS + 1;
+        }
+        for block in 0..BLOCK_COUNT {
+            self.fan[block + 1] += self.fan[block];
+        }
+        let slots: Vec<usize> = self.starts.iter().filter_map(|&start| self.slot(start)).collect();
+        self.top = counts_before(self.fan[BLOCK_COUNT] as usize, slots.into_iter());
     }
 
     /// Ends the ranges that are over; behind each goes on the one around it.
@@ -114,17 +126,38 @@ impl Spans {
         self.holders.push(holder);
     }
 
+    /// The slot of an address: the 32 bits behind the block's, scaled to the number of the block's slots.
+    fn slot(&self, key: u128) -> Option<usize> {
+        let first = *self.fan.get(block(key))?;
+        let slot_count = self.fan.get(block(key) + 1)?.checked_sub(first)?;
+        let behind = u64::from((key >> 80) as u32);
+        Some(first as usize + ((behind * u64::from(slot_count)) >> 32) as usize)
+    }
+
     fn holder(&self, key: u128) -> Option<u32> {
-        let from = *self.top.get(slot(key))? as usize;
-        let to = *self.top.get(slot(key) + 1)? as usize;
+        let slot = self.slot(key)?;
+        let from = *self.top.get(slot)? as usize;
+        let to = *self.top.get(slot + 1)? as usize;
         let begun = from + self.starts.get(from..to)?.partition_point(|&start| start <= key);
         let holder = *self.holders.get(begun.checked_sub(1)?)?;
         (holder != NOBODY).then_some(holder)
     }
 }
 
-fn slot(key: u128) -> usize {
+fn block(key: u128) -> usize {
     (key >> 112) as usize
+}
+
+/// How many of `positions`, all below `end`, lie before each position up to `end`.
+fn counts_before(end: usize, positions: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut counts = vec![0; end + 1];
+    for position in positions {
+        counts[position + 1] += 1;
+    }
+    for position in 0..end {
+        counts[position + 1] += counts[position];
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -174,6 +207,8 @@ mod tests {
     }
 
     proptest! {
+        // Each case makes tables of all blocks.
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn it_agrees_with_a_tree(
             ipv4 in proptest::collection::vec((0u32..64, 0u8..=32), 0..40),
