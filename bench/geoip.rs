@@ -47,7 +47,7 @@ fn main() {
 
 /// Times lookups one after the other, and prints the median round.
 fn time(name: &str, question: &str, table: &Table<Vec<u8>>, addresses: &[IpAddr]) {
-    let rounds = Rounds::time(addresses.len(), || {
+    let rounds = Rounds::time(addresses, |addresses| {
         for &address in addresses {
             black_box(table.lookup(black_box(address)));
         }

@@ -3,8 +3,8 @@
 //! `cargo bench --bench request` prints nanoseconds per request for the head that dnf sends, with the shipped lists and
 //! the access log on, one at a time and 16 at a time.
 //!
-//! `cargo bench --bench request -- COUNT` makes so many requests and prints nothing, for valgrind: the difference of two
-//! runs' instructions over the difference of their counts is what a request takes (`bench/README.md` says how).
+//! `cargo bench --bench request -- COUNT` makes so many requests and prints nothing, for valgrind: the difference of
+//! two runs' instructions over the difference of their counts is what a request takes (`bench/README.md` says how).
 
 mod dice;
 mod stopwatch;
@@ -30,7 +30,7 @@ const REQUEST: &str = "GET /?release=9&arch=x86_64&repo=baseos HTTP/1.1\r\n\
     Cache-Control: no-cache\r\n\
     Pragma: no-cache\r\n\r\n";
 
-const REQUESTS_PER_ROUND: usize = 16_000;
+const CLIENT_COUNT: usize = 1 << 16;
 /// Some hour.
 const NOW: Duration = Duration::from_secs(1_795_000_000);
 
@@ -42,16 +42,15 @@ fn main() {
     let shared = Arc::new(Shared::new(Live::new(edition), 1));
     let mut answerer = Answerer::new(shared, 0, Clock::new(UNIX_EPOCH + NOW), logs.pop());
     let mut dice = Dice(0x6d69_7272_6f72);
-    let peers: Vec<IpAddr> = (0..4096).map(|_| dice.ipv4()).collect();
+    let peers: Vec<IpAddr> = (0..CLIENT_COUNT).map(|_| dice.ipv4()).collect();
 
     // Cargo adds `--bench`.
     match std::env::args().find_map(|argument| argument.parse().ok()) {
         Some(count) => serve(&mut answerer, &peers, 1, count),
         None => {
             for pipelined in [1, 16] {
-                let rounds = Rounds::time(REQUESTS_PER_ROUND, || {
-                    serve(&mut answerer, &peers, pipelined, REQUESTS_PER_ROUND / pipelined)
-                });
+                let rounds =
+                    Rounds::time(&peers, |peers| serve(&mut answerer, peers, pipelined, peers.len() / pipelined));
                 rounds.print(&format!("request of {} bytes, {pipelined} at a time", REQUEST.len()));
             }
         }

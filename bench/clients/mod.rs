@@ -6,7 +6,7 @@
 
 use crate::dice::Dice;
 
-/// Releases and how many of a hundred clients ask for each; the last three do not exist.
+/// Releases and how many of a hundred clients ask for each; the last four do not exist.
 const RELEASES: [(&str, f64); 11] = [
     ("9", 44.0),
     ("8", 32.0),
@@ -15,9 +15,9 @@ const RELEASES: [(&str, f64); 11] = [
     ("8.10", 2.0),
     ("9.6", 1.0),
     ("10-kitten", 1.0),
-    ("9-stream", 3.0),
-    ("7", 2.5),
-    ("8.11", 1.0),
+    ("9-stream", 2.0),
+    ("7", 1.5),
+    ("8.11", 0.5),
     ("$releasever", 0.5),
 ];
 const ARCHES: [(&str, f64); 5] =
