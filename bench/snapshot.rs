@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench snapshot` prints that for the shipped lists, and for an inventory of Fedora's size that is made
 //! up: 1,000 mirrors, each with a part of 40 trees; 400 repos; 320 places, counting the fallback; both families. Times
-//! are the median and the best of a few rounds. What a build takes is mostly the ordering of mirrors, so the mirrors lie in
-//! the countries as unevenly as they do: the k-th country has a share of 1/k.
+//! are the median and the best of a few rounds. What a build takes is mostly the ordering of mirrors, so the mirrors
+//! lie in the countries as unevenly as they do: the k-th country has a share of 1/k.
 
 mod dice;
 

@@ -96,8 +96,7 @@ impl Query {
     /// Takes the parameters out of what follows the `?`. Unknown ones (`infra`, `countme`, `content`, …) are ignored.
     pub fn parse(text: &[u8]) -> Query {
         let mut query = Query { release: Value::EMPTY, arch: Value::EMPTY, repo: Value::EMPTY, cc: Value::EMPTY };
-        // Few queries have anything to decode. Folded without a branch, so that the compiler makes vector instructions of
-        // it.
+        // Few queries have anything to decode. Folded without a branch: the compiler makes vector instructions of it.
         let is_plain = text.iter().fold(true, |plain, &byte| plain & (byte != b'%') & (byte != b'+'));
         let value_of = |text| if is_plain { Value::of(text) } else { Value::decode(text) };
         for parameter in text.split(|&byte| byte == b'&' || byte == b';').take(PARAMETERS_MAX) {
