@@ -11,7 +11,8 @@
 //!   5  daemon/
 //!   6  cli/
 //!
-//! - making:  `inventory` (what operators told us) → `plan` (lists) → `snapshot` (one file)
+//! - looking: `crawl` (what mirrors answer) → `verdicts` (what is held of them)
+//! - making:  `inventory` (what operators told us) and `verdicts` → `plan` (lists, guarded) → `snapshot` (one file)
 //! - serving: `reactor` (sockets) → `http` (bytes to requests) → `answer` (query to answer, pure) → bytes
 //! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
 

@@ -1,4 +1,4 @@
-//! What is told of mirrors. The JSON is made of these: its form is documented in `docs/crawling-state.md` and others
+//! What is told of mirrors. The JSON is made of these: its form is documented in `docs/crawling.md` and others
 //! script against it, so fields may be added but not changed.
 
 use std::collections::{BTreeMap, HashMap};
