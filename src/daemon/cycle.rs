@@ -57,7 +57,10 @@ pub fn run(
     }
     let (crawled, changes) = pass(config, folder, &reading.inventory, progress)?;
     if crawled.is_inconclusive() {
-        let reasons = inconclusive(&crawled);
+        let mut reasons = inconclusive(&crawled);
+        if reasons.is_empty() {
+            reasons.push("no master has ever answered, so no mirror was asked".to_owned());
+        }
         return Ok(Cycle { report: crawled, changes, outcome: Outcome::Inconclusive(reasons) });
     }
     let publication = Publication::plan(&reading.inventory, Some(folder), &minimums(config))?;

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use super::format::{MirrorIndex, PlaceIndex};
-use super::view::{Naming, Repo, Row, View};
+use super::serving::Naming;
+use super::view::{Repo, Row, View};
 use crate::net::Family;
 use crate::place::Code;
 

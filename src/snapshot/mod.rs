@@ -3,6 +3,7 @@
 //! - `format`   the byte table, shared by all below
 //! - `builder`  `Builder`: mutable, makes the bytes
 //! - `view`     `View`: frozen, looks up
+//! - `serving`  the part of `View` that walks a list through the mirrors that have a repo
 //! - `check`    walks every byte of a view, before publishing and before workers see it
 //! - `diff`     the lists as text, and what differs between two snapshots
 //! - `store`    `Store`: generations in a folder, published by rename
@@ -13,6 +14,7 @@ mod builder;
 mod check;
 mod diff;
 mod format;
+mod serving;
 mod store;
 mod view;
 
@@ -20,5 +22,6 @@ pub use builder::{Builder, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
 pub use check::CheckError;
 pub use diff::{Difference, diff, dump};
 pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
+pub use serving::{Candidates, Naming, Serving};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
-pub use view::{Candidates, Mirror, Naming, Network, OpenError, Repo, RepoName, Row, Serving, Target, View};
+pub use view::{Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};
