@@ -6,6 +6,7 @@ use super::check;
 use super::failure::Failure;
 use super::publish;
 use crate::plan::{self, Goods};
+use crate::verdicts::State;
 
 /// Build a snapshot from the lists and publish it.
 ///
@@ -30,6 +31,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             "{} problems in the lists: nothing was published; mend them, \
              or give --skip-bad to do without the bad entries",
             reading.problems.len()
+        )));
+    }
+    if let Some(folder) = args.target.state().filter(|folder| State::exists(folder)) {
+        return Err(Failure::Guard(format!(
+            "{} holds what a crawler found, and this command goes by the lists alone: nothing was published; \
+             `mirrorlistd plan` publishes what follows from both",
+            folder.display()
         )));
     }
     let bytes = plan::build(&reading.inventory, &Goods::unverified(&reading.inventory)).map_err(Failure::input)?;

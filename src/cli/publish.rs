@@ -1,7 +1,7 @@
 //! Where a snapshot that was made goes: a state folder, or one file.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use crate::snapshot::Store;
@@ -19,6 +19,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// The state folder, when it goes there.
+    pub fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
+    }
+
     /// Publishes a snapshot and tells where it went.
     pub fn publish(&self, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(folder) = &self.state {

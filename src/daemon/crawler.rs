@@ -2,6 +2,7 @@
 //!
 //! It publishes, and then sends the program a HUP as anybody would: the way of a snapshot to the workers is one.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,7 +22,13 @@ pub fn start(origin: &Origin, shared: Arc<Shared>) -> std::io::Result<()> {
     let origin = origin.clone();
     thread::Builder::new().name("crawler".to_owned()).spawn(move || {
         loop {
-            thread::sleep(cycle(&origin, &shared));
+            // A fault of ours in one cycle must not end all crawling; what it had not finished is not kept.
+            let made = panic::catch_unwind(AssertUnwindSafe(|| cycle(&origin, &shared)));
+            thread::sleep(made.unwrap_or_else(|_| {
+                shared.vitals.crawls_failed.add(1);
+                eprintln!("crawl state=failed error=\"a fault in the program, told above\"");
+                RETRY
+            }));
         }
     })?;
     Ok(())

@@ -195,7 +195,14 @@ fn snapshot(
     };
     let store = Store::new(folder);
     if config.build {
-        let publication = Publication::plan(inventory, Some(folder), &cycle::minimums(config))?;
+        let publication = match Publication::plan(inventory, Some(folder), &cycle::minimums(config)) {
+            // At the start what is published is better than nothing: damaged verdicts, say, must not keep it back.
+            Err(error) if tolerance == Tolerance::Skip && !store.is_empty() => {
+                eprintln!("publication state=failed note=\"what is published is served\" error=\"{error}\"");
+                return Ok(store.open()?);
+            }
+            planned => planned?,
+        };
         // The guard holds what was found by looking; before the first look operators alone decide.
         let refused = publication.refused().filter(|_| State::exists(folder));
         match (refused, publication.in_use) {

@@ -100,7 +100,7 @@ fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
     );
     page.gauge(
         "mirrorlistd_masters_away",
-        "Repos whose master is away for so long that what is remembered of it is old.",
+        "Repos whose master never answered, or not for so long that what is remembered of it is old.",
         &vitals.masters_away,
     );
     let crawled = vitals.crawled_unix_seconds.get();
