@@ -186,7 +186,7 @@ finding() {
     stale/*) [ "$5" = 1 ] && echo same || echo behind ;;
     ahead/*) [ "$5" = 1 ] && echo newer || echo same ;;
     ancient/*) echo different ;;
-    hollow/*) echo 'same|inconsistent' ;;
+    hollow/*) echo inconsistent ;;
     partial/*) [ "$2" = 9.1/aarch64/extras ] && echo missing || echo same ;;
     shortened/*) echo 'truncated|not_metadata' ;;
     empty/*) echo empty ;;
