@@ -149,7 +149,10 @@ ok "mirrors, plan --dry-run and export tree tell what is known"
 
 # --- what is served
 start_server "$W/config.toml"
-awk -F'\t' '$7 == "same" { print $1, $3, $4 }' "$F/expected.tsv" | sort -u >"$W/may-be-listed"
+# One mirror's URL has an address in place of a name.
+awk -F'\t' '
+  NR == FNR { host[$1] = $2 == "literal" ? $3 : $1; next }
+  $7 == "same" { print host[$1], $3, $4 }' "$F/mirrors.tsv" "$F/expected.tsv" | sort -u >"$W/may-be-listed"
 for base in "$V4" "$V6"; do
   family=ipv4
   [ "$base" = "$V4" ] || family=ipv6
@@ -171,7 +174,7 @@ as_root=()
 for family in 4 6; do
   base=$V4
   [ "$family" = 4 ] || base=$V6
-  D=$W/dnf-$family
+  D=$W/dnf-$family logged=$(wc -l <"$F/access.log")
   mkdir -p "$D/repos.d" "$D/got"
   cat >"$D/repos.d/farm.repo" <<REPO
 [farm]
@@ -188,8 +191,10 @@ REPO
     fail "dnf over IPv$family"
   cmp -s "$D/got/farm-hello-2-1.noarch.rpm" "$F/www/2/full/9.1/os/x86_64/farm-hello-2-1.noarch.rpm" ||
     fail "dnf over IPv$family got something else"
-  case $family in 4) pattern='^198\.18\.' ;; 6) pattern='^2001:2:' ;; esac
-  grep -E "$pattern.*\.rpm HTTP.*200.*libdnf" "$F/access.log" >/dev/null || fail "dnf did not download over IPv$family"
+  # Not every mirror keeps a log, but none may have one of dnf's by the other family.
+  sed "1,${logged}d" "$F/access.log" | grep libdnf | cut -d' ' -f1 >"$W/addresses" || true
+  case $family in 4) other=: ;; 6) other='^[0-9.]*$' ;; esac
+  ! grep "$other" "$W/addresses" || fail "dnf over IPv$family was led to the other family"
   ok "dnf installs from the served list over IPv$family"
 done
 
