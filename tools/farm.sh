@@ -186,7 +186,7 @@ finding() {
     stale/*) [ "$5" = 1 ] && echo same || echo behind ;;
     ahead/*) [ "$5" = 1 ] && echo newer || echo same ;;
     ancient/*) echo different ;;
-    hollow/*) echo 'same|inconsistent' ;;
+    hollow/*) echo inconsistent ;;
     partial/*) [ "$2" = 9.1/aarch64/extras ] && echo missing || echo same ;;
     shortened/*) echo 'truncated|not_metadata' ;;
     empty/*) echo empty ;;
@@ -251,7 +251,7 @@ curl_shows() { # KIND FAMILY PROTOCOL
     cut/*) echo '56 200 [0-9]+ other -' ;;
     truncating/*) echo '18 200 [0-9]+ other -' ;;
     unended/*) echo '18 200 [0-9]+ now -' ;;
-    endless/*) echo '(28|63) 200 [0-9]{6,} other -' ;;
+    endless/*) echo '(18|28|63) 200 [0-9]{6,} other -' ;;
     endless-head/*) echo '(27|56) [0-9]+ 0 other -' ;;
     garbage/*) echo '1 000 0 other -' ;;
   esac
@@ -495,7 +495,7 @@ look() {
   want=$(curl_shows "$kind" "$family" "$protocol")
   [ "$want" != 'not looked at' ] || return 0
   file=$(mktemp "$F/look-XXXXXX")
-  shown=$(curl "-${family#ipv}" -s --http1.1 -m 3 --cacert "$F/ca.pem" -o "$file" \
+  shown=$(curl "-${family#ipv}" -s --http1.1 -m 3 --max-filesize 2000000 --cacert "$F/ca.pem" -o "$file" \
     -w '%{http_code} %{size_download} %header{content-encoding}' \
     "$protocol://$host/9.1/os/x86_64/repodata/repomd.xml") || exit=$?
   read -r status bytes coding <<<"$shown"

@@ -33,12 +33,13 @@ pub enum Inspected {
 }
 
 impl Inspection {
-    /// An inspection of at most `files_max` files, which the dice choose. Of names that lead elsewhere none is asked
-    /// for.
+    /// An inspection of at most `files_max` files: the list of packages, without which nobody installs anything, and
+    /// others that the dice choose. Of names that lead elsewhere none is asked for.
     pub fn new(dir: String, metadata: &RepoMd, files_max: usize, dice: &mut Dice) -> Inspection {
         let mut files: Vec<Entry> =
             metadata.entries.iter().filter(|entry| stays_below(&entry.location)).cloned().collect();
         dice.shuffle(&mut files);
+        files.sort_by_key(|entry| entry.kind != "primary");
         files.truncate(files_max);
         Inspection { dir, files, at: 0, by_first_byte: false }
     }
@@ -160,6 +161,17 @@ mod tests {
         assert_eq!(inspect(server), (Inspected::Whole, 4));
         let empty = |method, _: &str| if method == Method::Head { (501, None) } else { (404, None) };
         assert!(matches!(inspect(empty).0, Inspected::Lacking(_)));
+    }
+
+    #[test]
+    fn the_list_of_packages_is_always_among_them() {
+        let mut metadata = metadata();
+        metadata.entries[1].kind = "primary".into();
+        for seed in 0..20 {
+            let inspection = Inspection::new("http://m/".into(), &metadata, 1, &mut Dice::new(seed));
+            let ask = inspection.ask(0, Family::Ipv4, Patience::MIRROR).unwrap();
+            assert_eq!(ask.url, "http://m/repodata/b.xml.gz");
+        }
     }
 
     #[test]

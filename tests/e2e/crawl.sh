@@ -60,8 +60,13 @@ crawl() {
 
 # The state's findings, as mirror, repo, family, protocol, finding, standing. The one place that knows the JSON's form.
 findings() {
-  "$MIRRORLISTD_BIN" mirrors --state "$W/state" --format json |
-    jq -r '.[] | .name as $mirror | .verdicts[] | [$mirror, .repo, .family, .protocol, .finding, .standing] | @tsv'
+  local mirror
+  "$MIRRORLISTD_BIN" mirrors --state "$W/state" --format json | jq -r '.mirrors[].name' >"$W/mirror-names"
+  while read -r mirror; do
+    "$MIRRORLISTD_BIN" mirrors "$mirror" --state "$W/state" --format json
+  done <"$W/mirror-names" |
+    jq -r '.name as $mirror | .repos[] | "\(.release)/\(.arch)/\(.repo)" as $repo | .verdicts[] |
+      [$mirror, $repo, .family, .protocol, .finding, .standing] | @tsv'
 }
 # expect_findings COLUMN: each mirror's findings are those in that column of expected.tsv; one that is left out must be
 # one that may be, and every mirror has been looked at over each family and protocol.
@@ -116,8 +121,8 @@ crawl 0 "$F/lists"
 expect_findings 6
 tally=$(cut -f5 "$W/findings" | sort | uniq -c | sort -rn | awk '{ printf "%s%s %s", sep, $1, $2; sep = ", " }')
 ok "the first pass finds every mirror as it is: $tally"
-grep -q '"mirrorlistd' "$F/access.log" || fail "the crawler does not say who it is"
-! grep -vqE 'GET|HEAD' "$F/access.log" || fail "the crawler sent something else than GET and HEAD"
+grep '"mirrorlistd' "$F/access.log" >"$W/requests" || fail "the crawler does not say who it is"
+! grep -vE '"(GET|HEAD) ' "$W/requests" || fail "the crawler sent something else than GET and HEAD"
 
 # --- the master moves on
 "$FARM" publish "$F" 2
@@ -144,7 +149,10 @@ ok "mirrors, plan --dry-run and export tree tell what is known"
 
 # --- what is served
 start_server "$W/config.toml"
-awk -F'\t' '$7 == "same" { print $1, $3, $4 }' "$F/expected.tsv" | sort -u >"$W/may-be-listed"
+# One mirror's URL has an address in place of a name.
+awk -F'\t' '
+  NR == FNR { host[$1] = $2 == "literal" ? $3 : $1; next }
+  $7 == "same" { print host[$1], $3, $4 }' "$F/mirrors.tsv" "$F/expected.tsv" | sort -u >"$W/may-be-listed"
 for base in "$V4" "$V6"; do
   family=ipv4
   [ "$base" = "$V4" ] || family=ipv6
@@ -166,7 +174,7 @@ as_root=()
 for family in 4 6; do
   base=$V4
   [ "$family" = 4 ] || base=$V6
-  D=$W/dnf-$family
+  D=$W/dnf-$family logged=$(wc -l <"$F/access.log")
   mkdir -p "$D/repos.d" "$D/got"
   cat >"$D/repos.d/farm.repo" <<REPO
 [farm]
@@ -183,8 +191,10 @@ REPO
     fail "dnf over IPv$family"
   cmp -s "$D/got/farm-hello-2-1.noarch.rpm" "$F/www/2/full/9.1/os/x86_64/farm-hello-2-1.noarch.rpm" ||
     fail "dnf over IPv$family got something else"
-  case $family in 4) pattern='^198\.18\.' ;; 6) pattern='^2001:2:' ;; esac
-  grep -E "$pattern.*\.rpm HTTP.*200.*libdnf" "$F/access.log" >/dev/null || fail "dnf did not download over IPv$family"
+  # Not every mirror keeps a log, but none may have one of dnf's by the other family.
+  sed "1,${logged}d" "$F/access.log" | grep libdnf | cut -d' ' -f1 >"$W/addresses" || true
+  case $family in 4) other=: ;; 6) other='^[0-9.]*$' ;; esac
+  ! grep "$other" "$W/addresses" || fail "dnf over IPv$family was led to the other family"
   ok "dnf installs from the served list over IPv$family"
 done
 
@@ -263,7 +273,8 @@ for i in $(seq "$KILLS"); do
   wait "$STARTED" 2>/dev/null || true
   "$MIRRORLISTD_BIN" snapshot check "$W/state/snapshot" >"$W/snapshot-check.out" 2>&1 ||
     fail "the snapshot is damaged after kill $i"
-  findings >"$W/findings" || fail "the state cannot be read after kill $i"
+  "$MIRRORLISTD_BIN" mirrors "$one" --state "$W/state" --format json | jq -e '.repos | length > 0' >/dev/null ||
+    fail "the state cannot be read after kill $i"
   reload
   lists >"$W/lists-now"
   if cmp -s "$W/lists-now" "$W/lists-good"; then
