@@ -38,7 +38,8 @@ lists = "$F/lists"
 state = "$W/state"
 build = false
 TOML
-# Of the same farm ten that are well kept, for passes that last a second: so few that lists name all of them, in any turn.
+# Of the same farm ten that are well kept, for passes that last a second: so few that lists name all of them, in any
+# turn.
 mkdir "$W/well-kept"
 cp -R "$F/lists/world" "$F/lists/farm.toml" "$W/well-kept/"
 WELL_KEPT=($(awk '$2 ~ /^(good|https|partial)$/ { print $1 }' "$F/mirrors.tsv" | tail -n 10))
