@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::failure::Failure;
+use super::publish::write_by_rename;
 use crate::daemon::{self, SourcesError};
 use crate::import::Stamp;
 use crate::import::cloud_update::{self, Policy};
@@ -154,11 +155,8 @@ fn update(
         println!("{name}: {after} prefixes, none differs; {} stays as it is", path.display());
         return Ok(());
     }
-    let unfinished = path.with_extension("unfinished");
-    let written = fs::create_dir_all(lists.join("clouds"))
-        .and_then(|()| fs::write(&unfinished, &update.text))
-        .and_then(|()| fs::rename(&unfinished, &path));
-    written.map_err(|error| Failure::writing(&path, &error))?;
+    fs::create_dir_all(lists.join("clouds")).map_err(|error| Failure::writing(&path, &error))?;
+    write_by_rename(&path, update.text.as_bytes())?;
     println!("{name}: {after} prefixes ({before} before), wrote {}", path.display());
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! `mirrorlistd geoip`: compile and ask GeoIP tables.
 
-use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::check;
 use super::failure::Failure;
+use super::publish::write_by_rename;
 use crate::config::Config;
 use crate::daemon::GeoCache;
 use crate::geoip::{mmdb, tor};
@@ -77,9 +77,7 @@ fn build(args: &BuildArgs) -> Result<(), Failure> {
         mmdb::compile(&args.databases, &|country, name| world.subdivision_named(country, name))
             .map_err(Failure::input)?
     };
-    let unfinished = args.out.with_extension("unfinished");
-    let written = fs::write(&unfinished, &bytes).and_then(|()| fs::rename(&unfinished, &args.out));
-    written.map_err(|error| Failure::writing(&args.out, &error))?;
+    write_by_rename(&args.out, &bytes)?;
     println!("wrote {} ({} bytes)", args.out.display(), bytes.len());
     Ok(())
 }

@@ -110,12 +110,9 @@ fn write(imported: &Imported, folder: &Path) -> Result<(), Failure> {
     print_notes(&imported.notes);
     for (name, text) in &imported.files {
         let path = folder.join(name);
-        let unfinished = path.with_extension("unfinished");
         let parent = path.parent().unwrap_or(folder);
-        let written = fs::create_dir_all(parent)
-            .and_then(|()| fs::write(&unfinished, text))
-            .and_then(|()| fs::rename(&unfinished, &path));
-        written.map_err(|error| Failure::writing(&path, &error))?;
+        fs::create_dir_all(parent).map_err(|error| Failure::writing(&path, &error))?;
+        publish::write_by_rename(&path, text.as_bytes())?;
         println!("wrote {} ({} bytes)", path.display(), text.len());
     }
     println!("{} notes", imported.notes.len());

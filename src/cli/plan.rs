@@ -1,14 +1,14 @@
 //! `mirrorlistd plan`: lists and verdicts → what a publication would change, what the guard says, and the publication.
 
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::check;
 use super::failure::Failure;
-use crate::plan::guard::{self, Decision, Minimums};
-use crate::plan::{self, Goods, Known};
+use crate::daemon::Publication;
+use crate::plan;
+use crate::plan::guard::{Decision, Minimums};
 use crate::snapshot::{self, Store, View};
-use crate::verdicts::State;
 
 /// Plan a snapshot from the lists and the verdicts of the last crawl, compare it with the one in use, and publish it.
 ///
@@ -45,17 +45,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if !reading.problems.is_empty() {
         return Err(Failure::Input(format!("{} problems in the lists: nothing was planned", reading.problems.len())));
     }
-    let known = args.state.as_deref().map_or_else(|| Ok(Known::default()), known)?;
-    // Looking must not make the folder.
-    let store = args.state.as_deref().filter(|folder| !args.dry_run || folder.is_dir()).map(Store::new);
-    let in_use = match &store {
-        Some(store) if !store.is_empty() => Some(store.open()?.1),
-        _ => None,
-    };
     let minimums = Minimums { mirror_count: args.mirrors_min, repo_count: args.repos_min };
-    let planned = Goods::judged(&reading.inventory, &known);
-    let decision = guard::decide(in_use.as_ref(), &reading.inventory, planned, &minimums, &[]);
-    let bytes = plan::build(&reading.inventory, &decision.goods).map_err(Failure::input)?;
+    let Publication { bytes, decision, in_use } =
+        Publication::plan(&reading.inventory, args.state.as_deref(), &minimums)?;
+    let in_use = in_use.map(|(_, view)| view);
     let view = View::open(&bytes).map_err(|error| Failure::System(error.to_string()))?;
     view.check().map_err(|error| Failure::System(error.to_string()))?;
 
@@ -79,23 +72,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             decision.refusals[0]
         )));
     }
-    match &store {
-        Some(store) if !args.dry_run => {
-            let (generation, is_new) = store.publish(&bytes)?;
+    match &args.state {
+        Some(folder) if !args.dry_run => {
+            let (generation, is_new) = Store::new(folder).publish(&bytes)?;
             println!("{} generation {generation}", if is_new { "published" } else { "is the newest already:" });
         }
         _ => {}
     }
     Ok(())
-}
-
-/// What the verdicts in a state folder say; nothing when nobody has crawled yet.
-fn known(folder: &Path) -> Result<Known, Failure> {
-    if !State::exists(folder) {
-        return Ok(Known::default());
-    }
-    let state = State::read(folder).map_err(Failure::input)?;
-    Known::read(&state).map_err(Failure::input)
 }
 
 fn tell(decision: &Decision, difference: Option<snapshot::Difference>, out: &mut dyn Write) -> io::Result<()> {

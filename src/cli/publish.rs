@@ -1,4 +1,4 @@
-//! Where a snapshot that was made goes: a state folder, or one file.
+//! Where what was made goes: a snapshot into a state folder or one file, any other file by rename.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,11 +33,16 @@ impl Target {
             println!("{news} generation {generation} ({} bytes) in {}", bytes.len(), folder.display());
         }
         if let Some(path) = &self.out {
-            let unfinished = path.with_extension("unfinished");
-            let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
-            written.map_err(|error| Failure::writing(path, &error))?;
+            write_by_rename(path, bytes)?;
             println!("wrote {} ({} bytes)", path.display(), bytes.len());
         }
         Ok(())
     }
+}
+
+/// Writes a file so that readers see the old one or the new one, and never a half.
+pub fn write_by_rename(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let unfinished = path.with_extension("unfinished");
+    let written = fs::write(&unfinished, bytes).and_then(|()| fs::rename(&unfinished, path));
+    written.map_err(|error| Failure::writing(path, &error))
 }
