@@ -1,0 +1,165 @@
+//! Pages for people: HTML and Metalinks, by the templates beside this file.
+//!
+//! Lives here: what each template is given. Templates escape all that is put into them, but for our own stylesheet.
+//! They are written straight into an answer. Not here: what is told (`scene`), what is answered when (`mod`).
+
+use std::fmt;
+
+use askama::Template;
+
+use super::figures::{Grouped, Minute, Second, Size};
+use super::path::is_file_name;
+use super::scene::{Level, Place, Scene, Wanted, kind_title};
+use super::selection::{Link, Selection, Zone};
+use super::site::STYLE;
+use crate::answer::list::Supply;
+use crate::place::Code;
+use crate::snapshot::{DigestKind, File, Folder};
+
+/// What there is, or what is not there.
+#[derive(Template)]
+#[template(path = "catalogue.html", config = "src/answer/images/askama.toml")]
+struct CataloguePage<'p, 'a> {
+    scene: &'p Scene<'a>,
+    level: &'p Level<'a>,
+    /// The path at which nothing is.
+    missing: Option<&'p str>,
+}
+
+/// A folder.
+#[derive(Template)]
+#[template(path = "folder.html", config = "src/answer/images/askama.toml")]
+struct FolderPage<'p, 'a, Files: Iterator<Item = File<'a>> + Clone> {
+    scene: &'p Scene<'a>,
+    at: &'p Place<'a>,
+    folder: Folder<'a>,
+    files: Files,
+    selection: &'p Selection<'a>,
+    region_name: &'p dyn fmt::Display,
+}
+
+/// A file.
+#[derive(Template)]
+#[template(path = "file.html", config = "src/answer/images/askama.toml")]
+struct FilePage<'p, 'a> {
+    scene: &'p Scene<'a>,
+    at: &'p Place<'a>,
+    folder: Folder<'a>,
+    file: Wanted<'a>,
+    selection: &'p Selection<'a>,
+    region_name: &'p dyn fmt::Display,
+}
+
+/// A page of all mirrors.
+#[derive(Template)]
+#[template(path = "all.html", config = "src/answer/images/askama.toml")]
+struct AllPage<'p, 'a, Links: Iterator<Item = Link<'a>> + Clone> {
+    scene: &'p Scene<'a>,
+    at: &'p Place<'a>,
+    folder: Folder<'a>,
+    /// What the mirrors have.
+    subject: &'p dyn fmt::Display,
+    links: Links,
+    number: usize,
+    has_more: bool,
+}
+
+/// A Metalink 4 (RFC 5854).
+#[derive(Template)]
+#[template(path = "metalink.xml", config = "src/answer/images/askama.toml", escape = "html")]
+struct Metalink<'p, 'a> {
+    scene: &'p Scene<'a>,
+    at: &'p Place<'a>,
+    file: Wanted<'a>,
+    known: File<'a>,
+    selection: &'p Selection<'a>,
+}
+
+/// Appends the page of what there is below a level.
+pub fn catalogue<'a>(scene: &Scene<'a>, level: &Level<'a>, missing: Option<&str>, out: &mut Vec<u8>) {
+    render(&CataloguePage { scene, level, missing }, out);
+}
+
+/// Appends the page of a folder or of a file.
+pub fn place<'a>(scene: &Scene<'a>, at: &Place<'a>, selection: &Selection<'a>, out: &mut Vec<u8>) {
+    let region = scene.region();
+    let region_name: &dyn fmt::Display = match &region {
+        Some(name) => name,
+        None => &"",
+    };
+    let folder = at.folder;
+    match at.file {
+        Some(file) => render(&FilePage { scene, at, folder, file, selection, region_name }, out),
+        None => {
+            let files = scene.atlas.view().files(at.index).filter(|file| is_file_name(file.name.as_bytes()));
+            render(&FolderPage { scene, at, folder, files, selection, region_name }, out);
+        }
+    }
+}
+
+/// Appends page `number` of all mirrors.
+pub fn all<'a>(
+    scene: &Scene<'a>,
+    at: &Place<'a>,
+    links: impl Iterator<Item = Link<'a>> + Clone,
+    number: usize,
+    has_more: bool,
+    out: &mut Vec<u8>,
+) {
+    let folder = at.folder;
+    let whole = format_args!("{} {} for {}, {}", folder.title, folder.release, folder.arch, kind_title(folder.kind));
+    let subject: &dyn fmt::Display = match &at.file {
+        Some(file) => &file.name,
+        None => &whole,
+    };
+    render(&AllPage { scene, at, folder, subject, links, number, has_more }, out);
+}
+
+/// Appends a Metalink 4 of a file that is known.
+pub fn metalink<'a>(
+    scene: &Scene<'a>,
+    at: &Place<'a>,
+    file: Wanted<'a>,
+    known: File<'a>,
+    selection: &Selection<'a>,
+    out: &mut Vec<u8>,
+) {
+    render(&Metalink { scene, at, file, known, selection }, out);
+}
+
+fn render(template: &impl Template, out: &mut Vec<u8>) {
+    // Writing into a vector cannot fail, and nothing that the templates name does.
+    let _ = template.render_into(&mut Text(out));
+}
+
+/// A vector of bytes as a place for text.
+struct Text<'o>(&'o mut Vec<u8>);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// A country as Metalinks and links name it: ISO 3166-1 in lower case.
+pub struct Geo(pub Code);
+
+impl fmt::Display for Geo {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.to_bytes();
+        bytes[..2].iter().try_for_each(|byte| fmt::Write::write_char(out, char::from(byte.to_ascii_lowercase())))
+    }
+}
+
+/// What IANA's registry of hash functions calls a kind of digest.
+fn registered_name(kind: DigestKind) -> &'static str {
+    match kind {
+        DigestKind::Sha256 => "sha-256",
+        DigestKind::Sha512 => "sha-512",
+        DigestKind::Sha384 => "sha-384",
+        DigestKind::Sha224 => "sha-224",
+        DigestKind::Sha1 => "sha-1",
+        DigestKind::Md5 => "md5",
+    }
+}
