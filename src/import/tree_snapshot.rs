@@ -10,7 +10,8 @@ use super::list_tree::{ListTree, TreePlace, TreeRepo};
 use crate::net::{Family, Protocol};
 use crate::place::Code;
 use crate::snapshot::{
-    Builder, DirectoryId, Ending, Evidence, Full, ListId, MirrorIndex, RepoEntry, SetId, Target, TreeIndex,
+    Builder, CarriedEntry, DirectoryId, Ending, Evidence, Full, ListId, MirrorIndex, RepoEntry, SetId, Target,
+    TreeIndex,
 };
 
 /// Builds the bytes of a snapshot that answers exactly what the tree says.
@@ -41,11 +42,13 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
             release: &repo.release,
             aliases: &[],
             arch: &repo.arch,
-            suffix: &repo.suffix,
-            tree: trees[repo.branch.as_str()],
-            directory,
-            sets,
-            spares: [[None; 3]; 2],
+            carried: CarriedEntry {
+                suffix: &repo.suffix,
+                tree: trees[repo.branch.as_str()],
+                directory,
+                sets,
+                spares: [[None; 3]; 2],
+            },
         })?;
     }
     builder.finish()

@@ -20,7 +20,7 @@ use std::collections::HashMap;
 
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status, World};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{Builder, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
+use crate::snapshot::{Builder, CarriedEntry, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
 use crate::turn::Entrant;
 use goods::repos_of;
 pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
@@ -139,16 +139,13 @@ fn add_repos(
                 (!spare.is_empty()).then(|| numbers.set(builder, spare, None))
             })
         });
+        let suffix = suffix(of.release, of.repo, &of.key.arch);
         builder.repo(&RepoEntry {
             name: &of.repo.name,
             release: &of.release.name,
             aliases: &of.release.aliases,
             arch: &of.key.arch,
-            suffix: &suffix(of.release, of.repo, &of.key.arch),
-            tree,
-            directory: [directory; 2],
-            sets,
-            spares,
+            carried: CarriedEntry { suffix: &suffix, tree, directory: [directory; 2], sets, spares },
         })?;
     }
     Ok(())
