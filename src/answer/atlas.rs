@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ip_network::IpNetwork;
 
+use super::images::Catalogue;
 use crate::geoip::Table;
 use crate::net::PrefixMap;
 use crate::place::Code;
@@ -39,6 +40,7 @@ pub struct Atlas {
     geo_places: Vec<(Code, PlaceIndex)>,
     groups: PrefixMap<GroupIndex>,
     told: PrefixMap<PlaceIndex>,
+    catalogue: Catalogue,
 }
 
 impl Atlas {
@@ -54,7 +56,9 @@ impl Atlas {
         }
         let nearest = |code: Code| view.place(code).or_else(|| view.place(code.country()));
         let geo_places = geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
-        Atlas { generation, view, geo, geo_places, groups: PrefixMap::new(groups), told: PrefixMap::new(told) }
+        let (groups, told) = (PrefixMap::new(groups), PrefixMap::new(told));
+        let catalogue = Catalogue::of(&view);
+        Atlas { generation, view, geo, geo_places, groups, told, catalogue }
     }
 
     /// Number of the snapshot.
@@ -65,6 +69,11 @@ impl Atlas {
     /// The snapshot.
     pub fn view(&self) -> &View<Map> {
         &self.view
+    }
+
+    /// The images that there are.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
     }
 
     /// The GeoIP table.

@@ -5,11 +5,13 @@
 //! - `list`     the mirrors it gets
 //! - `centos`   the CentOS mirrorlist dialect
 //! - `explain`  the same, step by step, for people
+//! - `images`   pages, redirects, JSON and Metalinks for people and scripts that want an image
 //! - `atlas`    all that is known: snapshot, GeoIP table, client networks
 
 mod atlas;
 pub mod centos;
 mod explain;
+pub mod images;
 mod list;
 mod locate;
 mod query;

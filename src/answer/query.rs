@@ -16,12 +16,12 @@ pub struct Value {
 }
 
 impl Value {
-    const EMPTY: Value = Value { bytes: [0; VALUE_BYTES_MAX], length: 0 };
+    pub(super) const EMPTY: Value = Value { bytes: [0; VALUE_BYTES_MAX], length: 0 };
     /// A NUL is in no name, so this one finds nothing, and it is not empty.
     const NAMES_NOTHING: Value = Value { bytes: [0; VALUE_BYTES_MAX], length: 1 };
 
     /// Decodes `%XX` and `+`. A `%` without two digits stands for itself, as forms have always had it.
-    fn decode(text: &[u8]) -> Value {
+    pub(super) fn decode(text: &[u8]) -> Value {
         // Folded without a branch, so that the compiler makes vector instructions of it: few values have either.
         if text.iter().fold(true, |plain, &byte| plain & (byte != b'%') & (byte != b'+')) {
             return Value::of(text);

@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use serde::Deserialize;
 
+use super::pages::{Pages, WrittenPages};
 use crate::net::Prefixes;
 use crate::reactor::Limits;
 
@@ -46,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// The crawler.
     pub crawl: Crawl,
+    /// Pages and redirects for images.
+    pub pages: Pages,
 }
 
 /// How mirrors are looked at, and what may follow from it.
@@ -139,6 +142,7 @@ struct Written {
     write_stall_seconds: u64,
     drain_seconds: u64,
     crawl: WrittenCrawl,
+    pages: WrittenPages,
 }
 
 /// The table `[crawl]` as it is written.
@@ -201,6 +205,7 @@ impl Default for Written {
             write_stall_seconds: 30,
             drain_seconds: 10,
             crawl: WrittenCrawl::default(),
+            pages: WrittenPages::default(),
         }
     }
 }
@@ -283,6 +288,7 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
     };
     Ok(Config {
         crawl,
+        pages: written.pages.check(folder).map_err(|(key, what)| wrong(key, what))?,
         listen: written.listen,
         listen_proxied: written.listen_proxied,
         workers: written.workers,

@@ -2,6 +2,7 @@
 //!
 //! - `sources`   `Sources`: from a configuration to what workers answer from
 //! - `geo`       the GeoIP table: the one in the program, a compiled one, or databases to compile
+//! - `pages`     what operators give the pages for images: reads the logo
 //! - `publication`  what is to be published, and what the guard says of it
 //! - `cycle`     a pass over all mirrors, and the publication that follows from it
 //! - `crawler`   one cycle after the other, beside the workers
@@ -12,6 +13,7 @@
 mod crawler;
 pub mod cycle;
 mod geo;
+mod pages;
 mod publication;
 mod run;
 mod sources;

@@ -7,6 +7,7 @@ use std::{env, fs, io};
 
 use super::cycle;
 use super::geo::{self, GeoCache, GeoError};
+use super::pages::{self, LogoError};
 use super::publication::Publication;
 use crate::answer::Atlas;
 use crate::config::Config;
@@ -61,6 +62,9 @@ pub enum SourcesError {
     /// The GeoIP table.
     #[error("{0}")]
     Geo(#[from] GeoError),
+    /// The logo of pages.
+    #[error("{0}")]
+    Logo(#[from] LogoError),
     /// A snapshot just built is unsound: a bug.
     #[error("the snapshot just built cannot be opened: {0}")]
     Open(#[from] OpenError),
@@ -118,7 +122,7 @@ impl Sources {
         if let Some((made_from, atlas)) = &self.made
             && *made_from == inputs
         {
-            return Ok(Edition { settings: settings(config), atlas: Arc::clone(atlas) });
+            return Ok(Edition { settings: settings(config)?, atlas: Arc::clone(atlas) });
         }
         // A machine that only serves needs no inventory; when it has one, it names the subdivisions of flat databases.
         let reading = match (config.build, lists) {
@@ -136,7 +140,7 @@ impl Sources {
             let snapshot = Inputs::snapshot(config);
             (Inputs { snapshot, ..inputs }, Arc::clone(&atlas))
         });
-        Ok(Edition { settings: settings(config), atlas })
+        Ok(Edition { settings: settings(config)?, atlas })
     }
 }
 
@@ -163,12 +167,13 @@ fn identity(path: &Path) -> Option<FileIdentity> {
     Some((file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
 }
 
-fn settings(config: &Config) -> Settings {
-    Settings {
+fn settings(config: &Config) -> Result<Settings, LogoError> {
+    Ok(Settings {
         lines_max: config.lines_max,
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_allow: config.metrics_allow.clone(),
-    }
+        pages: pages::pages(&config.pages)?,
+    })
 }
 
 fn read(lists: &Path, tolerance: Tolerance, report: &mut dyn FnMut(&Problem)) -> Result<Reading, SourcesError> {

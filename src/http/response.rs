@@ -3,6 +3,9 @@
 //! Head and body are adjacent there, so one write sends both. The body is written after the head and its length is put
 //! in afterwards: nobody has to know it before.
 
+use std::fmt;
+use std::io::Write;
+
 use super::method::Method;
 use super::refusal::Refusal;
 use super::request::{Request, Version};
@@ -73,10 +76,20 @@ impl<'o> Response<'o> {
 
     /// Adds a field. Control characters in the value, which could end the line, become `?`.
     pub fn field(self, name: &str, value: &[u8]) -> Response<'o> {
+        self.field_by(name, |out| out.extend_from_slice(value))
+    }
+
+    /// Adds a field whose value is shown in place.
+    pub fn field_of(self, name: &str, value: impl fmt::Display) -> Response<'o> {
+        // Writing into a vector cannot fail.
+        self.field_by(name, |out| drop(write!(out, "{value}")))
+    }
+
+    fn field_by(self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Response<'o> {
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
         let start = self.out.len();
-        self.out.extend_from_slice(value);
+        write(self.out);
         for byte in &mut self.out[start..] {
             if byte.is_ascii_control() {
                 *byte = b'?';
@@ -224,9 +237,10 @@ mod tests {
         let mut out = Vec::new();
         Response::begin(&mut out, PLAIN, Status::Found, DATE)
             .field("Location", b"/a\r\nSet-Cookie: b\0\x7f")
+            .field_of("Link", format_args!("<{}>", "a\r\n\r\nb"))
             .finish(b"");
         let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("\r\nLocation: /a??Set-Cookie: b??\r\n"), "{text}");
+        assert!(text.contains("\r\nLocation: /a??Set-Cookie: b??\r\nLink: <a????b>\r\n"), "{text}");
     }
 
     #[test]

@@ -39,6 +39,10 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     places.dedup();
     let mut builder = Builder::new(goods.evidence, TURN_COUNT, places.clone());
     builder.verified_at(goods.verified_at);
+    for country in &inventory.countries {
+        builder.place_name(country.code, &country.name);
+        country.subdivisions.iter().for_each(|(code, name)| builder.place_name(*code, name));
+    }
     let trees = add_trees(&mut builder, &inventory.distributions);
     let (positions, active): (Vec<Position>, Vec<&Mirror>) =
         inventory.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.status == Status::Active).unzip();

@@ -1,6 +1,7 @@
 //! `Answerer`: routes a request to its answer, counts it, logs it. One per worker.
 //!
-//! Lives here: which path is what, who may ask. No allocation, no lock and no clock on the way of a list.
+//! Lives here: who may ask, and what is short to answer. Not here: which path is what (`route`), images (`images`). No
+//! allocation, no lock and no clock on the way of a list.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use super::counters::Page;
 use super::edition::Edition;
 use super::log::{AccessLog, Line};
 use super::metrics;
+use super::route::Route;
 use super::worker::Shared;
 use super::{Counters, edition::Live};
 use crate::answer::{Query, centos};
@@ -24,18 +26,18 @@ const ALLOWED: &str = "GET, HEAD";
 const LIST_FIELDS: &str = "Content-Type: text/plain\r\nCache-Control: no-store\r\n";
 
 /// What a request was answered with, for the log.
-struct Done {
-    status: Status,
-    body_bytes: usize,
+pub(super) struct Done {
+    pub status: Status,
+    pub body_bytes: usize,
 }
 
 /// Answers the requests of one worker.
 pub struct Answerer {
     shared: Arc<Shared>,
     edition_number: u64,
-    edition: Arc<Edition>,
-    counters: Arc<Counters>,
-    clock: Clock,
+    pub(super) edition: Arc<Edition>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) clock: Clock,
     log: Option<AccessLog>,
     peer: IpAddr,
     is_stopping: bool,
@@ -99,17 +101,20 @@ impl Answerer {
 
     fn route(&self, request: &Request<'_>, client: IpAddr, out: &mut Vec<u8>) -> Done {
         let reply = if self.is_stopping { Reply::to(request).closing() } else { Reply::to(request) };
-        let is_known = matches!(request.path(), b"/" | b"/mirrorlist" | b"/metrics" | b"/healthz" | b"*");
-        if is_known && !matches!(request.method(), Method::Get | Method::Head) {
+        let route = Route::of(request, self.edition.settings.pages.as_ref(), &self.edition.atlas);
+        if !matches!(route, Route::Nowhere) && !matches!(request.method(), Method::Get | Method::Head) {
             self.count(Page::MethodNotAllowed);
             let body_bytes = method_not_allowed(out, reply, self.clock.http_date(), ALLOWED);
             return Done { status: Status::MethodNotAllowed, body_bytes };
         }
-        let (status, body_bytes) = match request.path() {
-            b"/" | b"/mirrorlist" => self.list(request, client, reply, out),
-            b"/healthz" => self.text(Page::Health, Status::Ok, reply, "ok", out),
-            b"/metrics" => self.metrics(client, reply, out),
-            _ => self.text(Page::NotFound, Status::NotFound, reply, "there is nothing at this path", out),
+        let (status, body_bytes) = match route {
+            Route::Mirrorlist => self.list(request, client, reply, out),
+            Route::Health => self.text(Page::Health, Status::Ok, reply, "ok", out),
+            Route::Metrics => self.metrics(client, reply, out),
+            Route::Images(below) => return self.images(request, &below, client, reply, out),
+            Route::Server | Route::Nowhere => {
+                self.text(Page::NotFound, Status::NotFound, reply, "there is nothing at this path", out)
+            }
         };
         Done { status, body_bytes }
     }
@@ -140,7 +145,7 @@ impl Answerer {
         (status, error(out, reply, status, self.clock.http_date(), text))
     }
 
-    fn count(&self, page: Page) {
+    pub(super) fn count(&self, page: Page) {
         self.counters.pages[page as usize].add(1);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::answer::centos::Outcome;
+use crate::answer::images;
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::reactor::{self, AcceptError, CloseReason};
@@ -16,6 +17,8 @@ pub enum Page {
     Metrics,
     /// `/metrics`, asked for by somebody who may not.
     Forbidden,
+    /// The logo of pages.
+    Logo,
     /// A path that does not exist.
     NotFound,
     /// A method that is not allowed.
@@ -24,7 +27,8 @@ pub enum Page {
 
 impl Page {
     /// All, in the order of counters.
-    pub const ALL: [Page; 5] = [Page::Health, Page::Metrics, Page::Forbidden, Page::NotFound, Page::MethodNotAllowed];
+    pub const ALL: [Page; 6] =
+        [Page::Health, Page::Metrics, Page::Forbidden, Page::Logo, Page::NotFound, Page::MethodNotAllowed];
 
     /// As counters label it.
     pub fn label(self) -> &'static str {
@@ -32,6 +36,7 @@ impl Page {
             Page::Health => "healthz",
             Page::Metrics => "metrics",
             Page::Forbidden => "forbidden",
+            Page::Logo => "logo",
             Page::NotFound => "not_found",
             Page::MethodNotAllowed => "method_not_allowed",
         }
@@ -65,6 +70,8 @@ impl Count {
 pub struct Counters {
     /// Mirrorlist answers, by family and outcome.
     pub answers: [[Count; Outcome::ALL.len()]; 2],
+    /// Answers about images, by outcome.
+    pub images: [Count; images::Outcome::ALL.len()],
     /// Other answers.
     pub pages: [Count; Page::ALL.len()],
     /// Refused requests, by reason.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::answer::Atlas;
+use crate::answer::images::Site;
 use crate::net::Prefixes;
 
 /// Settings that a reload may change.
@@ -15,6 +16,19 @@ pub struct Settings {
     pub trusted_proxies: Prefixes,
     /// Clients that may read `/metrics`.
     pub metrics_allow: Prefixes,
+    /// Pages and redirects for images; none: there are none.
+    pub pages: Option<Pages>,
+}
+
+/// Where requests for images are told from others, and what their pages look like.
+#[derive(Debug)]
+pub struct Pages {
+    /// Host names in lower case, all of whose paths are of images.
+    pub hosts: Vec<String>,
+    /// What stands before paths of images on other hosts, without a final slash; may be empty.
+    pub prefix: String,
+    /// What operators give.
+    pub site: Site,
 }
 
 /// All that an answer depends on, frozen.

@@ -8,6 +8,7 @@ use super::counters::{Count, Counters, LoopCounts, Page, Vitals};
 use super::edition::Edition;
 use super::worker::Shared;
 use crate::answer::centos::Outcome;
+use crate::answer::images;
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::reactor::{AcceptError, CloseReason};
@@ -27,6 +28,11 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
             let labels = format!("outcome=\"{}\",family=\"{family}\"", outcome.label());
             page.labelled("mirrorlistd_answers_total", &labels, value);
         }
+    }
+    page.family("mirrorlistd_image_answers", "counter", "Answers to requests for images.");
+    for outcome in images::Outcome::ALL {
+        let value = sum(&|block| block.images[outcome as usize].get());
+        page.labelled("mirrorlistd_image_answers_total", &format!("outcome=\"{}\"", outcome.label()), value);
     }
     page.family("mirrorlistd_pages", "counter", "Answers to other requests.");
     for kind in Page::ALL {

@@ -2,6 +2,8 @@
 //!
 //! - `worker`    `Worker`: one event loop with its connections
 //! - `answerer`  `Answerer`: routes a request to its answer, counts it, logs it
+//! - `route`     `Route`: which path on which host is what
+//! - `images`    `Answerer`'s part for images: heads of pages, redirects, JSON and Metalinks
 //! - `edition`   `Live`: the settings and the atlas in use, changed over between turns
 //! - `clock`     `Clock`: the time of a turn, in the spellings that answers and logs need
 //! - `counters`  `Counters`: one block per worker, one writer each
@@ -15,14 +17,16 @@ mod answerer;
 mod clock;
 mod counters;
 mod edition;
+mod images;
 mod log;
 mod metrics;
 mod proxied;
+mod route;
 mod worker;
 
 pub use answerer::Answerer;
 pub use clock::Clock;
 pub use counters::{Count, Counters, Vitals};
-pub use edition::{Edition, Live, Settings};
+pub use edition::{Edition, Live, Pages, Settings};
 pub use log::{AccessLog, LogError, LogWriter};
 pub use worker::{Listener, Shared, Worker};

@@ -106,6 +106,7 @@ pub struct Builder {
     mirrors: Vec<MirrorRecord>,
     bases: Vec<(usize, usize, usize, Text)>,
     places: Vec<Code>,
+    pub(super) place_names: Vec<(PlaceIndex, Text)>,
     groups: Vec<GroupRecord>,
     repos: Vec<RepoRecord>,
     keys: HashMap<Vec<u8>, u32>,
@@ -132,6 +133,7 @@ impl Builder {
             mirrors: Vec::new(),
             bases: Vec::new(),
             places,
+            place_names: Vec::new(),
             groups: Vec::new(),
             repos: Vec::new(),
             keys: HashMap::new(),
@@ -323,6 +325,7 @@ impl Builder {
         file.section(Section::Folders, &images.folders);
         file.section(Section::Files, &images.files);
         file.section(Section::FolderKeys, &images.keys);
+        file.section(Section::PlaceNames, &self.laid_out_place_names(places.len()));
         Ok(file.finish(&head))
     }
 

@@ -46,6 +46,7 @@ impl<B: AsRef<[u8]>> View<B> {
         }
         self.check_texts()?;
         self.check_places()?;
+        self.check_place_names()?;
         self.check_lists()?;
         self.check_directories()?;
         self.check_repos()?;

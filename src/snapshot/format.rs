@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 17 | sections: offset, length |
+//! | 48 | 16 × 18 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -33,6 +33,7 @@
 //! | folders | `FolderRecord` | folders of images, rising by branch, release, kind and architecture |
 //! | files | `FileRecord` | images; those of a folder are together, rising by name |
 //! | folder keys | `FolderKeyRecord` | what clients call folders, aliases too; rising |
+//! | place names | `Text` | what people call each place; empty when nobody says |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -94,11 +95,13 @@ pub enum Section {
     Files,
     /// Names of folders.
     FolderKeys,
+    /// What people call places.
+    PlaceNames,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 17] = [
+    pub const ALL: [Section; 18] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -116,6 +119,7 @@ impl Section {
         Section::Folders,
         Section::Files,
         Section::FolderKeys,
+        Section::PlaceNames,
     ];
 }
 

@@ -110,7 +110,7 @@ impl<B: AsRef<[u8]>> View<B> {
     }
 
     /// The images of a folder, rising by name.
-    pub fn files(&self, index: FolderIndex) -> impl Iterator<Item = File<'_>> {
+    pub fn files(&self, index: FolderIndex) -> impl Iterator<Item = File<'_>> + Clone {
         self.file_records(index).iter().map(|record| self.file_of(record))
     }
 

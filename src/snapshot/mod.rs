@@ -6,6 +6,7 @@
 //! - `serving`  the part of `View` that walks a list through the mirrors that have a repo
 //! - `images`   the part of `View` that finds folders of images and their files
 //! - `image_table` the part of `Builder` that adds them
+//! - `place_names` what people call places
 //! - `check`    walks every byte of a view, before publishing and before workers see it
 //! - `diff`     the lists as text, and what differs between two snapshots
 //! - `store`    `Store`: generations in a folder, published by rename
@@ -18,6 +19,7 @@ mod diff;
 mod format;
 mod image_table;
 mod images;
+mod place_names;
 mod serving;
 mod store;
 mod view;

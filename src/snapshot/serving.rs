@@ -143,6 +143,7 @@ pub struct Naming {
 }
 
 /// The mirrors of a list and of the list it goes on in, each once.
+#[derive(Clone)]
 pub struct Candidates<'a> {
     head: &'a [U16],
     rest: std::slice::Iter<'a, U16>,
@@ -162,6 +163,7 @@ impl Iterator for Candidates<'_> {
 }
 
 /// Which mirrors serve one thing to one family, and by which base URL.
+#[derive(Clone)]
 pub struct Serving<'a> {
     sets: [(&'a [U64], usize); PROTOCOLS],
     bases: &'a [Text],

@@ -410,6 +410,7 @@ fn record_bytes(section: Section) -> usize {
         Section::Folders => size_of::<FolderRecord>(),
         Section::Files => size_of::<FileRecord>(),
         Section::FolderKeys => size_of::<FolderKeyRecord>(),
+        Section::PlaceNames => size_of::<Text>(),
     }
 }
 

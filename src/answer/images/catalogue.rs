@@ -48,11 +48,12 @@ impl Catalogue {
         let mut catalogue = Catalogue::default();
         for (_, folder) in view.image_folders() {
             let branches = &mut catalogue.branches;
-            let branch = entry(branches, folder.branch, |one| &one.name, |name| Branch {
-                name,
-                title: folder.title.to_owned(),
-                releases: Vec::new(),
-            });
+            let branch = entry(
+                branches,
+                folder.branch,
+                |one| &one.name,
+                |name| Branch { name, title: folder.title.to_owned(), releases: Vec::new() },
+            );
             let new_release = |name| Release { name, kinds: Vec::new() };
             let release = entry(&mut branch.releases, folder.release, |one| &one.name, new_release);
             let new_kind = |name| Kind { name, arches: Vec::new() };

@@ -107,7 +107,7 @@ pub fn catalogue<'a>(scene: &Scene<'a>, level: &Level<'a>, out: &mut Vec<u8>) {
                     release: &release.name,
                     kind: &kind.name,
                     arch,
-                    path: Shown(scene.href([branch.name.as_str(), &release.name, &kind.name, arch])),
+                    path: Shown(scene.href(&[branch.name.as_str(), &release.name, &kind.name, arch])),
                 })
             })
         })

@@ -7,14 +7,12 @@ use std::fmt;
 
 use askama::Template;
 
-use super::figures::{Grouped, Minute, Second, Size};
 use super::path::is_file_name;
-use super::scene::{Level, Place, Scene, Wanted, kind_title};
+use super::scene::{Level, Place, Scene, Wanted};
 use super::selection::{Link, Selection, Zone};
 use super::site::STYLE;
 use crate::answer::list::Supply;
-use crate::place::Code;
-use crate::snapshot::{DigestKind, File, Folder};
+use crate::snapshot::{File, Folder};
 
 /// What there is, or what is not there.
 #[derive(Template)]
@@ -107,7 +105,8 @@ pub fn all<'a>(
     out: &mut Vec<u8>,
 ) {
     let folder = at.folder;
-    let whole = format_args!("{} {} for {}, {}", folder.title, folder.release, folder.arch, kind_title(folder.kind));
+    let whole =
+        format_args!("{} {} for {}, {}", folder.title, folder.release, folder.arch, scene.kind_title(folder.kind));
     let subject: &dyn fmt::Display = match &at.file {
         Some(file) => &file.name,
         None => &whole,
@@ -139,27 +138,5 @@ impl fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
-    }
-}
-
-/// A country as Metalinks and links name it: ISO 3166-1 in lower case.
-pub struct Geo(pub Code);
-
-impl fmt::Display for Geo {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.0.to_bytes();
-        bytes[..2].iter().try_for_each(|byte| fmt::Write::write_char(out, char::from(byte.to_ascii_lowercase())))
-    }
-}
-
-/// What IANA's registry of hash functions calls a kind of digest.
-fn registered_name(kind: DigestKind) -> &'static str {
-    match kind {
-        DigestKind::Sha256 => "sha-256",
-        DigestKind::Sha512 => "sha-512",
-        DigestKind::Sha384 => "sha-384",
-        DigestKind::Sha224 => "sha-224",
-        DigestKind::Sha1 => "sha-1",
-        DigestKind::Md5 => "md5",
     }
 }

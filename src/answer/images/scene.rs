@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::catalogue::{Branch, Catalogue, Kind, Release};
+use super::figures::{Grouped, Minute, Second, Size};
 use super::parameters::Parameters;
 use super::selection::{Link, Selection};
 use super::site::Site;
@@ -14,7 +15,10 @@ use crate::answer::atlas::Atlas;
 use crate::answer::locate::{Reason, Whereabouts};
 use crate::net::Family;
 use crate::place::Code;
-use crate::snapshot::{Carried, File, Folder, FolderIndex};
+use crate::snapshot::{Carried, DigestKind, File, Folder, FolderIndex};
+
+/// What is behind the name of a file when its Metalink is wanted.
+pub const METALINK_SUFFIX: &str = ".meta4";
 
 /// A file that was asked for.
 #[derive(Clone, Copy)]
@@ -79,8 +83,6 @@ pub struct Scene<'a> {
     pub parameters: Parameters,
     /// The client.
     pub client: IpAddr,
-    /// When it asked.
-    pub unix_seconds: u64,
     /// Where it is.
     pub whereabouts: Whereabouts,
     /// Its turn.
@@ -94,8 +96,8 @@ impl<'a> Scene<'a> {
     }
 
     /// A path of ours, with the place that was asked for carried on.
-    pub fn href<const DEPTH: usize>(&self, steps: [&'a str; DEPTH]) -> Href<'a> {
-        let mut href = Href { prefix: self.prefix, steps: [""; 5], place: self.parameters.place(), all: 0 };
+    pub fn href<const DEPTH: usize>(&self, steps: &[&'a str; DEPTH]) -> Href<'a> {
+        let mut href = Href { prefix: self.prefix, steps: [""; 5], place: self.parameters.place(), all: 0, suffix: "" };
         for (slot, step) in href.steps.iter_mut().zip(steps) {
             *slot = step;
         }
@@ -110,7 +112,7 @@ impl<'a> Scene<'a> {
     /// The path of a folder or a file.
     pub fn own_href(&self, at: &Place<'a>) -> Href<'a> {
         let Folder { branch, release, kind, arch, .. } = at.folder;
-        self.href([branch, release, kind, arch, at.file.map_or("", |file| file.name)])
+        self.href(&[branch, release, kind, arch, at.file.map_or("", |file| file.name)])
     }
 
     /// Page `number` of all mirrors.
@@ -148,20 +150,20 @@ impl<'a> Scene<'a> {
     }
 
     /// What people call a place.
-    pub fn place_name(&self, code: Code) -> PlaceName<'a> {
-        PlaceName { code, atlas: self.atlas }
+    pub fn place_name(&self, code: &Code) -> PlaceName<'a> {
+        PlaceName { code: *code, atlas: self.atlas }
     }
 
     /// The country of the client.
     pub fn region(&self) -> Option<PlaceName<'a>> {
-        self.place().map(|code| self.place_name(code.country()))
+        self.place().map(|code| self.place_name(&code.country()))
     }
 
     /// Where a mirror is, as far as it is not said already by the heading it is under.
     pub fn where_it_is(&self, link: &Link<'a>) -> Option<PlaceName<'a>> {
         let code = link.place?;
         let is_said = self.place().map(Code::country) == Some(code);
-        (!is_said).then(|| self.place_name(code))
+        (!is_said).then(|| self.place_name(&code))
     }
 
     /// Why the client is taken to be where it is.
@@ -180,12 +182,63 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// What a kind is called.
-pub fn kind_title(kind: &str) -> &str {
-    match kind {
-        "isos" => "ISO images",
-        "images" => "Disk images",
-        other => other,
+/// What templates write; they hand over whatever it is by reference.
+impl<'a> Scene<'a> {
+    /// What a kind is called.
+    pub fn kind_title<'k>(&self, kind: &'k str) -> &'k str {
+        match kind {
+            "isos" => "ISO images",
+            "images" => "Disk images",
+            other => other,
+        }
+    }
+
+    /// A length in units that people compare by.
+    pub fn size(&self, bytes: &u64) -> Size {
+        Size(*bytes)
+    }
+
+    /// A number with its digits in groups.
+    pub fn grouped(&self, number: &u64) -> Grouped {
+        Grouped(*number)
+    }
+
+    /// A time for people.
+    pub fn minute(&self, unix_seconds: &u64) -> Minute {
+        Minute(*unix_seconds)
+    }
+
+    /// A time for programs.
+    pub fn second(&self, unix_seconds: &u64) -> Second {
+        Second(*unix_seconds)
+    }
+
+    /// The country of a place for programs.
+    pub fn geo(&self, code: &Code) -> Geo {
+        Geo(*code)
+    }
+
+    /// What IANA's registry of hash functions calls a kind of digest.
+    pub fn registered_name(&self, kind: &DigestKind) -> &'static str {
+        match kind {
+            DigestKind::Sha256 => "sha-256",
+            DigestKind::Sha512 => "sha-512",
+            DigestKind::Sha384 => "sha-384",
+            DigestKind::Sha224 => "sha-224",
+            DigestKind::Sha1 => "sha-1",
+            DigestKind::Md5 => "md5",
+        }
+    }
+}
+
+/// A country as Metalinks and links name it: ISO 3166-1 in lower case.
+#[derive(Clone, Copy)]
+pub struct Geo(pub Code);
+
+impl fmt::Display for Geo {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.0.to_bytes();
+        bytes[..2].iter().try_for_each(|byte| fmt::Write::write_char(out, char::from(byte.to_ascii_lowercase())))
     }
 }
 
@@ -196,6 +249,14 @@ pub struct Href<'a> {
     steps: [&'a str; 5],
     place: Option<Code>,
     all: usize,
+    suffix: &'static str,
+}
+
+impl<'a> Href<'a> {
+    /// The same path for the Metalink of its file.
+    pub fn metalink(self) -> Href<'a> {
+        Href { suffix: METALINK_SUFFIX, ..self }
+    }
 }
 
 impl fmt::Display for Href<'_> {
@@ -205,6 +266,7 @@ impl fmt::Display for Href<'_> {
             // The last step is a file, all others are folders.
             write!(out, "{step}{}", if depth < 4 { "/" } else { "" })?;
         }
+        out.write_str(self.suffix)?;
         match (self.place, self.all) {
             (None, 0) => Ok(()),
             (Some(place), 0) => write!(out, "?cc={place}"),
