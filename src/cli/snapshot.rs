@@ -17,7 +17,7 @@ pub enum Command {
     Check(One),
     /// Print every list as text: repo or image, family, place, and the first ten mirrors in the order of the first turn.
     Dump(One),
-    /// Compare two snapshots: mirrors, repos and images that came and went, and the lists that `dump` shows otherwise.
+    /// Compare two snapshots: mirrors, repos and images that came and went, and lists that `dump` shows otherwise.
     Diff(Two),
 }
 

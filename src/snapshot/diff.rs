@@ -64,8 +64,8 @@ pub fn dump<B: AsRef<[u8]>>(view: &View<B>, out: &mut dyn Write) -> io::Result<(
     Ok(())
 }
 
-/// Writes what differs: mirrors, repos and images that came and went, images that changed, and per repo or image, family
-/// and place the mirrors of the list.
+/// Writes what differs: mirrors, repos and images that came and went, images that changed, and per repo or image,
+/// family and place the mirrors of the list.
 pub fn diff<A, B>(old: &View<A>, new: &View<B>, out: &mut dyn Write) -> io::Result<Difference>
 where
     A: AsRef<[u8]>,
