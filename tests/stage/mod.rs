@@ -4,6 +4,7 @@
 //! - `client`   `Client`: one connection, bytes out and answers in
 //! - `gallery`  a small snapshot with images
 //! - `embers`   a small inventory, one mirror per rank, so that no order is left to chance, and where its clients are
+//! - `showroom` a larger one, for every way a page can divide mirrors
 //!
 //! Not here: what is expected of the program (the tests).
 
@@ -14,8 +15,10 @@ mod client;
 mod embers;
 mod gallery;
 mod server;
+mod showroom;
 
 pub use client::{Answer, Client, get};
 pub use embers::{EMBERS, client_of, geo_table, inventory, write_embers};
 pub use gallery::{MODIFIED_AT, VERIFIED_AT, gallery};
 pub use server::{Server, program, shared_data, until};
+pub use showroom::{DVD_DIGEST, publish_showroom, showroom};

@@ -185,7 +185,8 @@ impl Drop for Server {
 }
 
 fn config(settings: &str) -> String {
-    let mut text = settings.to_owned() + "\n";
+    // Before the settings, which may end in a table.
+    let mut text = String::new();
     let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
     let given: Vec<String> = settings.lines().map(key).collect();
     for default in [
@@ -201,5 +202,5 @@ fn config(settings: &str) -> String {
             text.push('\n');
         }
     }
-    text
+    text + settings + "\n"
 }

@@ -169,10 +169,10 @@ impl<'a> Scene<'a> {
     /// Why the client is taken to be where it is.
     pub fn reason(&self) -> &'static str {
         match self.whereabouts.reason {
-            Reason::Asked => "asked for by cc",
+            Reason::Asked => "as you asked",
             Reason::Told(_) => "told by the operators of this server",
-            Reason::Geo(_) => "by its address",
-            Reason::Unknown => "nothing is known of its address",
+            Reason::Geo(_) => "by your address",
+            Reason::Unknown => "nothing is known of your address",
         }
     }
 

@@ -149,6 +149,11 @@ impl<'a> Selection<'a> {
         &self.links[..self.count]
     }
 
+    /// Whether there are mirrors in the client's network or country.
+    pub fn has_near(&self) -> bool {
+        self.links().iter().any(|link| link.zone != Zone::Away)
+    }
+
     /// Those of a zone.
     pub fn of(&self, zone: Zone) -> impl Iterator<Item = &Link<'a>> {
         self.links().iter().filter(move |link| link.zone == zone)
