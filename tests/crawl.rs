@@ -18,7 +18,7 @@ use mirrorlistd::crawl::{
 use mirrorlistd::inventory::read_text;
 use mirrorlistd::net::{Family, Prefixes};
 use mirrorlistd::verdicts::{
-    Change, Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
+    Catalog, Change, Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
 };
 
 /// Impatient, so that tests are short.
@@ -148,6 +148,14 @@ fn number<T: PartialEq + Clone>(known: &mut Vec<T>, item: &T) -> u32 {
 }
 
 impl Recorder for Memory {
+    fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError> {
+        Ok(HashMap::new())
+    }
+
+    fn set_catalog(&mut self, _: RepoId, _: &Catalog) -> Result<(), StateError> {
+        Ok(())
+    }
+
     fn mirror(&mut self, name: &str) -> Result<MirrorId, StateError> {
         Ok(MirrorId(number(&mut self.mirrors, &name.to_owned())))
     }

@@ -20,8 +20,8 @@ use super::schedule::{self, Basis};
 use super::targets::Targets;
 use crate::net::Family;
 use crate::verdicts::{
-    Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError, Subject,
-    Truth, Verdict,
+    Catalog, Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError,
+    Subject, Truth, Verdict,
 };
 
 /// Observations that are kept at once.
@@ -80,6 +80,10 @@ pub trait Recorder {
     fn truths(&self) -> Result<HashMap<RepoId, Truth>, StateError>;
     /// All verdicts.
     fn verdicts(&self) -> Result<HashMap<Subject, Verdict>, StateError>;
+    /// What masters have shown of folders of images.
+    fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError>;
+    /// Keeps what a master has shown of a folder of images.
+    fn set_catalog(&mut self, folder: RepoId, catalog: &Catalog) -> Result<(), StateError>;
     /// Keeps what a master has shown.
     fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError>;
     /// Keeps observations; returns what they changed.
@@ -111,6 +115,14 @@ impl Recorder for Kept<'_> {
         self.state.verdicts()
     }
 
+    fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError> {
+        self.state.catalogs()
+    }
+
+    fn set_catalog(&mut self, folder: RepoId, catalog: &Catalog) -> Result<(), StateError> {
+        self.state.set_catalog(folder, catalog)
+    }
+
     fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError> {
         self.state.set_truth(repo, truth)
     }
@@ -132,20 +144,23 @@ pub fn run(
 ) -> Result<Report, StateError> {
     let truths = recorder.truths()?;
     let verdicts = recorder.verdicts()?;
+    let catalogs = recorder.catalogs()?;
     let mut pass = Pass {
-        targets,
+        targets: targets.clone(),
         options,
         crew,
         progress,
         dice: Dice::new(options.seed),
         began_millis: 0,
         truths,
+        catalogs,
         learned: HashSet::new(),
         outcomes: Vec::new(),
         report: Report::default(),
     };
     pass.began_millis = pass.crew.now_millis();
     pass.ask_masters();
+    pass.add_images(recorder)?;
     pass.ask_mirrors(&verdicts);
     pass.ask_masters_again();
     pass.close(&verdicts);
@@ -155,14 +170,17 @@ pub fn run(
 
 /// A pass on its way.
 struct Pass<'a> {
-    targets: &'a Targets,
+    /// With the images that masters have shown.
+    targets: Targets,
     options: &'a Options,
     crew: &'a mut dyn Crew,
     progress: &'a mut dyn FnMut(&Progress),
     dice: Dice,
     began_millis: u64,
+    /// What mirrors are held against. Those of images are made of catalogs.
     truths: HashMap<RepoId, Truth>,
-    /// Indices of repos whose master has shown something in this pass.
+    catalogs: HashMap<RepoId, Catalog>,
+    /// Indices of repos and folders of images whose master has shown something in this pass.
     learned: HashSet<u32>,
     outcomes: Vec<Outcome>,
     report: Report,
@@ -177,7 +195,7 @@ impl Pass<'_> {
     fn walk(&mut self, stage: Stage, lanes: Vec<Lane>, masters: bool, take: &mut dyn FnMut(Outcome)) {
         let options = self.options;
         let look = Look {
-            targets: self.targets,
+            targets: &self.targets,
             truths: (!masters).then_some(&self.truths),
             patience: if masters { options.master_patience } else { options.patience },
             inspections_per_door: if stage == Stage::Mirrors { options.inspections_per_door } else { 0 },
@@ -240,18 +258,25 @@ impl Pass<'_> {
                 break;
             }
             asked.sort_unstable();
-            let lanes = schedule::master_lanes(self.targets, &asked, u32::MAX);
+            let lanes = schedule::master_lanes(&self.targets, &asked, u32::MAX);
             let mut found = Vec::new();
             self.walk(stage, lanes, true, &mut |outcome| found.push(outcome));
             for outcome in found {
                 let repo = outcome.task.repo;
-                let Some(shown) = outcome.shown else {
-                    failed.insert(repo, outcome.finding);
-                    continue;
+                let entry = &self.targets.repos[repo as usize];
+                let changed = match (outcome.shown, outcome.catalog) {
+                    (Some(shown), _) => classify::remember(self.truths.entry(entry.id).or_default(), shown),
+                    (None, Some(mut catalog)) => {
+                        let changed = catalog.follow(self.catalogs.get(&entry.id));
+                        self.catalogs.insert(entry.id, catalog);
+                        changed
+                    }
+                    (None, None) => {
+                        failed.insert(repo, outcome.finding);
+                        continue;
+                    }
                 };
                 failed.remove(&repo);
-                let entry = &self.targets.repos[repo as usize];
-                let changed = classify::remember(self.truths.entry(entry.id).or_default(), shown);
                 if changed && !self.report.changed.contains(&entry.key) {
                     self.report.changed.push(entry.key.clone());
                 }
@@ -267,9 +292,11 @@ impl Pass<'_> {
         for (repo, finding) in failed {
             let entry = &self.targets.repos[repo as usize];
             self.report.without_master.insert(entry.key.clone(), finding);
-            match self.truths.get(&entry.id).filter(|truth| truth.current().is_some()) {
+            let truth = self.truths.get(&entry.id).filter(|truth| truth.current().is_some());
+            let answered = truth.map(|truth| truth.answered);
+            match answered.or(self.catalogs.get(&entry.id).map(|catalog| catalog.answered)) {
                 None => self.report.truths_missing += 1,
-                Some(truth) if now.saturating_sub(truth.answered) > self.options.truth_seconds_max => {
+                Some(answered) if now.saturating_sub(answered) > self.options.truth_seconds_max => {
                     self.report.truths_old += 1;
                 }
                 Some(_) => {}
@@ -278,9 +305,26 @@ impl Pass<'_> {
         self.report.changed.sort();
     }
 
+    /// Adds the images that masters have shown, now or before, to what mirrors are asked for.
+    fn add_images(&mut self, recorder: &mut dyn Recorder) -> Result<(), StateError> {
+        let folders: Vec<u32> = self.targets.folders.keys().copied().collect();
+        for folder in folders {
+            let Some(catalog) = self.catalogs.get(&self.targets.repos[folder as usize].id) else { continue };
+            self.truths.insert(self.targets.repos[folder as usize].id, catalog.truth());
+            let first = self.targets.repos.len();
+            self.targets.add_images(folder, catalog, recorder)?;
+            for image in &self.targets.repos[first..] {
+                if let Some(original) = catalog.images.get(&image.file) {
+                    self.truths.insert(image.id, original.truth(catalog));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn ask_mirrors(&mut self, verdicts: &HashMap<Subject, Verdict>) {
         let basis = Basis {
-            targets: self.targets,
+            targets: &self.targets,
             truths: &self.truths,
             verdicts,
             now: self.crew.now_millis() / 1000,
@@ -310,7 +354,7 @@ impl Pass<'_> {
         let mut repos: Vec<u32> = self.outcomes.iter().filter(unknown).map(|outcome| outcome.task.repo).collect();
         repos.sort_unstable();
         repos.dedup();
-        repos.retain(|repo| self.learned.contains(repo));
+        repos.retain(|repo| self.learned.contains(repo) && !self.targets.is_image(*repo));
         let before: HashMap<u32, _> = repos.iter().map(|&repo| (repo, self.current(repo))).collect();
         self.ask_masters_for(Stage::Closing, repos);
         let changed: HashSet<u32> =
@@ -340,7 +384,7 @@ impl Pass<'_> {
             .map(|(subject, _)| (subject.family, subject.mirror))
             .collect();
         for (at, family) in Family::ALL.into_iter().enumerate() {
-            let showing = conclude::showing(self.outcomes.iter(), self.targets, family);
+            let showing = conclude::showing(self.outcomes.iter(), &self.targets, family);
             let mut report =
                 conclude::judge(&showing, |mirror| good.contains(&(family, mirror)), !self.learned.is_empty());
             let silence = showing.values().any(|shown| shown.silent);
@@ -395,7 +439,10 @@ impl Pass<'_> {
             learned.sort_unstable();
             for repo in learned {
                 let id = self.targets.repos[repo as usize].id;
-                recorder.set_truth(id, &self.truths[&id])?;
+                match self.catalogs.get(&id) {
+                    Some(catalog) => recorder.set_catalog(id, catalog)?,
+                    None => recorder.set_truth(id, &self.truths[&id])?,
+                }
             }
         }
         let believed = |family| self.report.family(family).inconclusive.is_none();

@@ -474,6 +474,11 @@ impl DigestKind {
         }
     }
 
+    /// The kind with this name.
+    pub fn named(name: &str) -> Option<DigestKind> {
+        DigestKind::ALL.into_iter().find(|one| one.name() == name)
+    }
+
     /// Length of a digest in hexadecimal, digits.
     pub fn digit_count(self) -> usize {
         match self {

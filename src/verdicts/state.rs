@@ -150,10 +150,12 @@ impl State {
         let lock = take_lock(&folder.join(LOCK_NAME))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut state = State::connect(folder.join(FILE_NAME), flags, Some(lock))?;
-        if state.check_version()? == Found::Nothing {
-            let made = schema::make(&mut state.connection);
-            made.map_err(|error| failed("make the tables", &state.path, error))?;
-        }
+        let made = match state.check_version()? {
+            Found::Nothing => schema::make(&mut state.connection),
+            Found::Version(version) if version < schema::VERSION => schema::migrate(&mut state.connection),
+            _ => Ok(()),
+        };
+        made.map_err(|error| failed("make the tables", &state.path, error))?;
         state.doing("set it up", |connection| {
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "normal")?;
@@ -414,7 +416,9 @@ impl State {
         let path = || self.path.clone();
         match self.doing("read it", schema::find)? {
             Found::Foreign => Err(StateError::Foreign { path: path() }),
-            Found::Version(found) if found != schema::VERSION => Err(StateError::Version { path: path(), found }),
+            Found::Version(found) if !(1..=schema::VERSION).contains(&found) => {
+                Err(StateError::Version { path: path(), found })
+            }
             found => Ok(found),
         }
     }

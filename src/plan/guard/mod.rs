@@ -6,6 +6,8 @@
 //!   ones: they are named after the good ones, and no list gets shorter. The minimum is never more than half of the
 //!   mirrors that the inventory names, rounded up, so that in a small inventory a bad mirror can leave.
 //!
+//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use (`images`).
+//!
 //! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back.
 //!
 //! Refused as a whole, because then it is likelier that we are wrong than that the mirrors are:
@@ -17,6 +19,7 @@
 //!
 //! Not here: publishing, and whether somebody wants it in spite of all (`--force`).
 
+mod images;
 mod refusal;
 
 use std::collections::HashMap;
@@ -25,7 +28,7 @@ use super::goods::{self, ByProtocol, Goods, RepoGoods, Sources};
 use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::Inventory;
 use crate::net::{Family, Protocol};
-use crate::snapshot::{self, Evidence, MirrorIndex, PlaceIndex, Row, View};
+use crate::snapshot::{self, Carried, Evidence, MirrorIndex, PlaceIndex, Row, View};
 use crate::verdicts::RepoKey;
 
 pub use refusal::{Keep, Kept, Refusal};
@@ -76,12 +79,11 @@ pub fn decide<B: AsRef<[u8]>>(
     let before = Before { view, positions, listed: goods::listed(inventory) };
     let Decision { goods, kept, refusals } = &mut decision;
     for (key, repo) in &mut goods.repos {
-        for family in Family::ALL {
-            let (keep, refused) = before.compare(key, family, repo, minimums);
-            kept.extend(keep.map(|why| Kept { repo: key.clone(), family, why }));
-            refusals.extend(refused);
+        if let Some(old) = find(view, key) {
+            before.compare(&old, key, repo, minimums, kept, refusals);
         }
     }
+    images::compare(&before, &mut goods.folders, minimums, kept, refusals);
     refusals.extend(repo_map(view, &before.listed, goods, minimums));
     decision
 }
@@ -95,16 +97,33 @@ struct Before<'a, B> {
 }
 
 impl<B: AsRef<[u8]>> Before<'_, B> {
-    /// Compares one repo over one family, and keeps what is to be kept.
+    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, and keeps what is to be
+    /// kept.
     fn compare(
         &self,
+        old: &Carried<'_>,
         key: &RepoKey,
+        repo: &mut RepoGoods,
+        minimums: &Minimums,
+        kept: &mut Vec<Kept>,
+        refusals: &mut Vec<Refusal>,
+    ) {
+        for family in Family::ALL {
+            let (keep, refused) = self.compare_over(family, old, key, repo, minimums);
+            kept.extend(keep.map(|why| Kept { repo: key.clone(), family, why }));
+            refusals.extend(refused);
+        }
+    }
+
+    fn compare_over(
+        &self,
         family: Family,
+        old: &Carried<'_>,
+        key: &RepoKey,
         repo: &mut RepoGoods,
         minimums: &Minimums,
     ) -> (Option<Keep>, Vec<Refusal>) {
-        let Some(old) = find(self.view, key) else { return (None, Vec::new()) };
-        let had = self.sources(&old, family, &repo.eligible[family as usize]);
+        let had = self.sources(old, family, &repo.eligible[family as usize]);
         let mut refusals = Vec::new();
         let keep = match repo.is_judged {
             true => {
@@ -116,7 +135,7 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
                 Keep::NotJudged
             }),
         };
-        if repo.named_count(&self.listed, family) == 0 && has_list(self.view, &old, family) {
+        if repo.named_count(&self.listed, family) == 0 && has_list(self.view, old, family) {
             refusals.push(Refusal::Emptied { repo: key.clone(), family });
         }
         (keep, refusals)
@@ -157,7 +176,7 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
     }
 
     /// The mirrors that a repo has in the snapshot in use, as far as the inventory still names them.
-    fn sources(&self, old: &snapshot::Repo<'_>, family: Family, eligible: &ByProtocol) -> Sources {
+    fn sources(&self, old: &Carried<'_>, family: Family, eligible: &ByProtocol) -> Sources {
         let still = |mirrors: Vec<MirrorIndex>, protocol: Protocol| {
             let names = mirrors.into_iter().filter_map(|index| self.view.mirror(index));
             let positions = names.filter_map(|mirror| self.positions.get(mirror.name).copied());
@@ -170,13 +189,13 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
     }
 }
 
-fn find<'a, B: AsRef<[u8]>>(view: &'a View<B>, key: &RepoKey) -> Option<snapshot::Repo<'a>> {
+fn find<'a, B: AsRef<[u8]>>(view: &'a View<B>, key: &RepoKey) -> Option<Carried<'a>> {
     let index = view.find(key.release.as_bytes(), key.arch.as_bytes(), key.repo.as_bytes())?;
     view.repo(index)
 }
 
 /// Whether a repo has any list: the fallback names every mirror there is.
-fn has_list<B: AsRef<[u8]>>(view: &View<B>, repo: &snapshot::Repo<'_>, family: Family) -> bool {
+fn has_list<B: AsRef<[u8]>>(view: &View<B>, repo: &Carried<'_>, family: Family) -> bool {
     let row = Row::Place(PlaceIndex::FALLBACK);
     view.named(repo, family, row, 0).next().is_some()
 }
