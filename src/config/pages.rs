@@ -133,7 +133,7 @@ fn prefix(prefix: String) -> Result<String, Wrong> {
     if !is_path || path.len() > URL_BYTES_MAX {
         return wrong("is no prefix; write one like `/isos`, of letters, digits and `-._~`");
     }
-    if OTHER_PATHS.iter().any(|other| *other == path) {
+    if OTHER_PATHS.contains(&path) {
         return wrong("is the path of something else; take another one");
     }
     Ok(path.to_owned())

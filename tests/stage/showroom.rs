@@ -30,19 +30,19 @@ pub const DVD_DIGEST: &str = "8b5d6b9c31d0a5a2b7f2c1c9ad2b3c8d7e6f5a4b3c2d1e0f9a
 /// Digest of `…-boot.iso`.
 const BOOT_DIGEST: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
-/// Branch, title, release, aliases, kind and architecture of each folder. Those of ISO images have files, but for 8.10.
-const FOLDERS: &[(&str, &str, &str, &[&str], &str, &str)] = &[
-    ("ember", "Ember Linux", "10.2", &["10"], "isos", "x86_64"),
-    ("ember", "Ember Linux", "10.2", &["10"], "isos", "aarch64"),
-    ("ember", "Ember Linux", "10.2", &["10"], "isos", "ppc64le"),
-    ("ember", "Ember Linux", "10.2", &["10"], "isos", "s390x"),
-    ("ember", "Ember Linux", "10.2", &["10"], "images", "x86_64"),
-    ("ember", "Ember Linux", "10.2", &["10"], "images", "aarch64"),
-    ("ember", "Ember Linux", "9.8", &["9"], "isos", "x86_64"),
-    ("ember", "Ember Linux", "9.8", &["9"], "isos", "aarch64"),
-    ("ember", "Ember Linux", "9.8", &["9"], "images", "x86_64"),
-    ("ember", "Ember Linux", "8.10", &["8"], "isos", "x86_64"),
-    ("stream", "Ember Stream", "10-stream", &[], "isos", "x86_64"),
+/// Branch, title, release, alias, kind and architecture of each folder. Those of ISO images have files, but for 8.10.
+const FOLDERS: [[&str; 6]; 11] = [
+    ["ember", "Ember Linux", "10.2", "10", "isos", "x86_64"],
+    ["ember", "Ember Linux", "10.2", "10", "isos", "aarch64"],
+    ["ember", "Ember Linux", "10.2", "10", "isos", "ppc64le"],
+    ["ember", "Ember Linux", "10.2", "10", "isos", "s390x"],
+    ["ember", "Ember Linux", "10.2", "10", "images", "x86_64"],
+    ["ember", "Ember Linux", "10.2", "10", "images", "aarch64"],
+    ["ember", "Ember Linux", "9.8", "9", "isos", "x86_64"],
+    ["ember", "Ember Linux", "9.8", "9", "isos", "aarch64"],
+    ["ember", "Ember Linux", "9.8", "9", "images", "x86_64"],
+    ["ember", "Ember Linux", "8.10", "8", "isos", "x86_64"],
+    ["stream", "Ember Stream", "10-stream", "", "isos", "x86_64"],
 ];
 
 /// Publishes the snapshot into a folder of states.
@@ -93,10 +93,10 @@ pub fn showroom() -> Vec<u8> {
     let by_https = |over_ipv4, over_ipv6| [[none, over_ipv4, none], [none, over_ipv6, none]];
     let nobody = [[none; 3]; 2];
 
-    for (branch, title, release, aliases, kind, arch) in FOLDERS {
+    for [branch, title, release, alias, kind, arch] in FOLDERS {
         let path = format!("{release}/{kind}/{arch}/");
-        let aliases: Vec<String> = aliases.iter().map(|&alias| alias.to_owned()).collect();
-        let has_files = *kind == "isos" && *release != "8.10";
+        let aliases: Vec<String> = Some(alias.to_owned()).into_iter().filter(|alias| !alias.is_empty()).collect();
+        let has_files = kind == "isos" && release != "8.10";
         let entries = [
             ("boot", 933_232_640, Some((DigestKind::Sha256, BOOT_DIGEST)), by_https(all, over_ipv6)),
             ("dvd", 10_213_130_240, Some((DigestKind::Sha256, DVD_DIGEST)), by_https(most, over_ipv6)),
@@ -114,7 +114,7 @@ pub fn showroom() -> Vec<u8> {
             carried: carried(&paths[at], tree, directory, entries[at].3),
         };
         let files = [file(0), file(1), file(2)];
-        let (own_tree, sets) = if *release == "8.10" { (vault, nobody) } else { (tree, by_https(most, over_ipv6)) };
+        let (own_tree, sets) = if release == "8.10" { (vault, nobody) } else { (tree, by_https(most, over_ipv6)) };
         builder
             .folder(&FolderEntry {
                 branch,

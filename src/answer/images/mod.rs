@@ -143,6 +143,7 @@ pub enum Media {
 }
 
 /// What is told of.
+#[allow(clippy::large_enum_variant, reason = "it is on the stack of one answer; a box would be an allocation")]
 enum Subject<'a> {
     Level(Level<'a>),
     Place(Place<'a>, Selection<'a>),
@@ -229,6 +230,7 @@ fn of_place<'a>(scene: Scene<'a>, place: Place<'a>, form: Form) -> Answer<'a> {
 }
 
 /// What is at a path.
+#[allow(clippy::large_enum_variant, reason = "it is on the stack of one answer; a box would be an allocation")]
 enum Found<'a> {
     Level(Level<'a>),
     /// A folder or a file, and whether its Metalink was asked for.
