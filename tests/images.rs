@@ -92,6 +92,10 @@ fn agents_are_sent_to_the_first_mirror() {
             format!("<{DVD}.meta4>; rel=describedby; type=\"application/metalink4+xml\""),
         ]
     );
+    // The digest above in base 64.
+    assert_eq!(answer.field("digest"), Some("SHA-256=i11rnDHQpaK38sHJrSs8jX5vWks8LR4Pmot8bV5POis="));
+    let aria2 = "User-Agent: aria2/1.36.0\r\nAccept: */*,application/metalink4+xml,application/metalink+xml\r\n";
+    assert_eq!(ask(&server, texan, DVD, aria2).status, 302, "what aria2 sends with every request");
     for agent in ["Wget/1.24.5", "aria2/1.37.0", "node-fetch/1.0", "Go-http-client/2.0", "ansible-httpget"] {
         assert_eq!(ask(&server, texan, DVD, &format!("User-Agent: {agent}\r\n")).status, 302, "{agent}");
     }
@@ -315,10 +319,7 @@ fn a_metalink_has_hash_size_and_mirrors_by_priority() {
         (DVD.to_owned(), wanted),
         (format!("{DVD}.meta4"), CURL),
         (format!("{DVD}.meta4"), BROWSER),
-        (
-            DVD.to_owned(),
-            "User-Agent: aria2/1.36.0\r\nAccept: */*,application/metalink4+xml,application/metalink+xml\r\n",
-        ),
+        (DVD.to_owned(), "User-Agent: aria2/1.36.0\r\nAccept: application/metalink4+xml,*/*;q=0.5\r\n"),
     ] {
         let answer = ask(&server, client_of("nimbus east", 4), &target, fields);
         assert_eq!((answer.status, answer.field("content-type")), (200, Some("application/metalink4+xml")), "{target}");
@@ -442,6 +443,7 @@ fn nothing_from_a_request_becomes_markup_or_a_field() {
         "content-length",
         "location",
         "link",
+        "digest",
         "retry-after",
         "connection",
     ];

@@ -59,6 +59,9 @@ impl Answerer {
         if let Some(description) = answer.description() {
             response = response.field_of("Link", description);
         }
+        if let Some(digest) = answer.digest() {
+            response = response.field_of("Digest", digest);
+        }
         if answer.outcome == Outcome::Exhausted {
             response = response.lines(RETRY_FIELDS);
         }

@@ -65,7 +65,8 @@ impl Wishes {
     }
 
     /// The form to answer in. What is named wins over what is only allowed by a wildcard; agents are never sent pages,
-    /// whatever they say they take.
+    /// whatever they say they take. aria2 names Metalinks beside `*/*` whenever it asks for anything, also when it is
+    /// told not to follow them: only one that wants nothing as much gets one.
     pub fn form(&self, offers_metalink: bool) -> Form {
         let usual = if self.is_agent { Form::Redirect } else { Form::Page };
         let metalink = self.metalink.filter(|_| offers_metalink);
@@ -78,6 +79,7 @@ impl Wishes {
         };
         let is_wanted = match (self.html, self.any) {
             (Some(html), _) if !self.is_agent => weight > html,
+            (_, Some(any)) if self.is_agent && form == Form::Metalink => weight > any,
             (_, any) => weight >= any.unwrap_or_default(),
         };
         if is_wanted { form } else { usual }
@@ -156,7 +158,8 @@ mod tests {
             ("curl/8", "application/metalink4+xml;q=0.01", Form::Metalink),
             ("curl/8", "text/html", Form::Redirect),
             ("Wget/2.1", FIREFOX_ACCEPT, Form::Redirect),
-            ("aria2/1.36.0", "*/*,application/metalink4+xml,application/metalink+xml", Form::Metalink),
+            ("aria2/1.36.0", "*/*,application/metalink4+xml,application/metalink+xml", Form::Redirect),
+            ("aria2/1.36.0", "*/*;q=0.9,application/metalink4+xml", Form::Metalink),
             ("aria2/1.36.0", "*/*,application/metalink4+xml;q=0.9", Form::Redirect),
         ] {
             assert_eq!(wishes(user_agent, accept).form(true), expected, "{user_agent}: {accept}");

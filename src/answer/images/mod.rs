@@ -10,9 +10,11 @@
 //! - `page`       HTML and Metalinks, by templates
 //! - `json`       the facts for programs
 //! - `figures`    sizes and times
+//! - `base64`     bytes in base 64
 //!
 //! Lives here: what is answered when. Not here: heads of answers, hosts and prefixes (`serve`).
 
+mod base64;
 mod catalogue;
 mod figures;
 mod form;
@@ -27,6 +29,7 @@ mod site;
 use std::fmt;
 use std::net::IpAddr;
 
+use base64::{Base64, from_hex};
 pub use catalogue::Catalogue;
 use form::Form;
 pub use form::Wishes;
@@ -41,7 +44,7 @@ pub use site::{Logo, Picture, Site, SiteLink};
 use super::atlas::Atlas;
 use super::locate::Whereabouts;
 use crate::http::Status;
-use crate::snapshot::{File, FolderIndex};
+use crate::snapshot::{DigestKind, File, FolderIndex};
 use crate::turn;
 
 /// Mirrors that a redirect names: the one it leads to, and five more.
@@ -306,6 +309,18 @@ impl<'a> Answer<'a> {
         Some(Description(self.scene.own_href(place)))
     }
 
+    /// The digest of the file that a redirect leads to, as the value of a Digest field (RFC 6249, section 6).
+    pub fn digest(&self) -> Option<impl fmt::Display> {
+        let (place, _) = self.redirect()?;
+        let digest = place.file?.known?.digest?;
+        let name = match digest.kind {
+            DigestKind::Sha256 => "SHA-256",
+            DigestKind::Sha512 => "SHA-512",
+            _ => return None,
+        };
+        Some(FileDigest { name, value: Base64(from_hex(digest.digits)) })
+    }
+
     fn redirect(&self) -> Option<(&Place<'a>, &[Link<'a>])> {
         match &self.subject {
             Subject::Place(place, selection) if self.outcome == Outcome::Redirect => Some((place, selection.links())),
@@ -359,6 +374,18 @@ impl fmt::Display for Duplicate<'_, '_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "<{}>; rel=duplicate; pri={}", self.url, self.priority)?;
         self.link.place.map_or(Ok(()), |code| write!(out, "; geo={}", Geo(code)))
+    }
+}
+
+/// A digest, as the value of a Digest field.
+struct FileDigest<Value> {
+    name: &'static str,
+    value: Value,
+}
+
+impl<Value: fmt::Display> fmt::Display for FileDigest<Value> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}={}", self.name, self.value)
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Frozen with each reload. Not here: where these come from (`config`), who reads the logo's file (`daemon`).
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
+
+use super::base64::Base64;
 
 /// Where our own logo and that of operators is served, below the prefix. No branch is called `-`.
 const LOGO_PATH: &str = "/-/logo-";
@@ -143,46 +143,16 @@ impl Site {
 
 /// Nothing but the one stylesheet, pictures of our own and the form that asks for another country.
 fn policy() -> String {
-    let mut policy = "default-src 'none'; style-src 'sha256-".to_owned();
-    base64(&Sha256::digest(STYLE.as_bytes()), &mut policy);
-    policy.push_str("'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
-    policy
-}
-
-/// Appends bytes in base 64 (RFC 4648, section 4).
-fn base64(bytes: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for group in bytes.chunks(3) {
-        let word = group.iter().fold(0, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - group.len()));
-        for position in 0..4 {
-            let digit = DIGITS[(word >> (18 - 6 * position)) as usize % 64];
-            // Writing into a string cannot fail.
-            let _ = out.write_char(if position > group.len() { '=' } else { char::from(digit) });
-        }
-    }
+    let style = Base64(Sha256::digest(STYLE.as_bytes()).into_iter());
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base_64_is_that_of_the_standard() {
-        // The vectors of RFC 4648, section 10.
-        for (text, expected) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            let mut out = String::new();
-            base64(text.as_bytes(), &mut out);
-            assert_eq!(out, expected);
-        }
-    }
 
     #[test]
     fn pictures_are_known_by_their_bytes() {
