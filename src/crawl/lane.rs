@@ -175,8 +175,11 @@ fn fate_is_shared(finding: Finding, door: &Door, other: &Door) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classify::Pointer;
+    use super::super::targets::Repo;
     use super::*;
     use crate::net::Protocol;
+    use crate::verdicts::{RepoId, RepoKey};
 
     fn targets() -> Targets {
         let door = |protocol, authority: &str| Door {
@@ -230,6 +233,33 @@ mod tests {
         for repo in 0..9 {
             assert_eq!(partial.draw(unknown(repo), Finding::Missing, &targets()), Fate::default());
         }
+    }
+
+    #[test]
+    fn repos_and_images_do_not_answer_for_each_other() {
+        let repo = |at: u32, pointer| Repo {
+            id: RepoId(at),
+            key: RepoKey { release: "9".into(), arch: "x".into(), repo: at.to_string() },
+            tree: "t".into(),
+            dir: String::new(),
+            pointer,
+            file: String::new(),
+        };
+        let mut targets = targets();
+        targets.repos.extend((0..4).map(|at| repo(at, Pointer::RepoMd)));
+        targets.repos.extend((4..8).map(|at| repo(at, Pointer::Image)));
+        let unknown = |repo| task(0, repo, Known::Unknown);
+        let mut lane = lane(&[unknown(0), unknown(7)], &[task(0, 1, Known::Good), task(0, 6, Known::Good)]);
+        lane.draw(unknown(2), Finding::Same, &targets);
+        for image in [4, 5] {
+            assert_eq!(lane.draw(unknown(image), Finding::Missing, &targets), Fate::default());
+        }
+        // A third image that is missing spares images; the repo stays to be asked for.
+        assert_eq!(lane.draw(unknown(4), Finding::Missing, &targets).spared, [unknown(7)]);
+        // An image that was good and is no longer casts doubt on images alone, a repo on all.
+        lane.draw(task(0, 5, Known::Good), Finding::Different, &targets);
+        assert_eq!((lane.next(), lane.next(), lane.next()), (Some(unknown(0)), Some(task(0, 6, Known::Good)), None));
+        assert_eq!(lane.kept(), [task(0, 1, Known::Good)]);
     }
 
     #[test]

@@ -73,6 +73,7 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         ("mirrorlistd_snapshot_bytes", "Length of the snapshot in use.", view.bytes().len() as u64),
         ("mirrorlistd_snapshot_mirrors", "Mirrors in the snapshot in use.", view.mirror_count() as u64),
         ("mirrorlistd_snapshot_repos", "Repos in the snapshot in use.", view.repo_count() as u64),
+        ("mirrorlistd_snapshot_images", "Images in the snapshot in use.", view.file_count() as u64),
         ("mirrorlistd_workers", "Event loops.", shared.counters.len() as u64),
     ] {
         page.family(name, "gauge", help);

@@ -328,7 +328,7 @@ pub struct FolderRecord {
 pub struct FileRecord {
     /// Its name in the folder.
     pub name: Text,
-    /// Its length, bytes.
+    /// Its length, bytes; 0 when nobody says.
     pub size_bytes: U64,
     /// When the master's was changed, seconds since 1970; 0 when nobody says.
     pub modified_at: U64,

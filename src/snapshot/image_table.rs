@@ -40,7 +40,7 @@ pub struct FolderEntry<'a> {
 pub struct FileEntry<'a> {
     /// Its name in the folder.
     pub name: &'a str,
-    /// Its length, bytes.
+    /// Its length, bytes; 0 when nobody says.
     pub size_bytes: u64,
     /// When the master's was changed, seconds since 1970.
     pub modified_at: Option<u64>,

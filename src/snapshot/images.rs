@@ -37,7 +37,7 @@ pub struct Folder<'a> {
 pub struct File<'a> {
     /// Its name in the folder.
     pub name: &'a str,
-    /// Its length, bytes.
+    /// Its length, bytes; 0 when nobody says, as in lists of another crawler.
     pub size_bytes: u64,
     /// When the master's was changed, seconds since 1970.
     pub modified_at: Option<u64>,

@@ -232,6 +232,31 @@ mod tests {
     }
 
     #[test]
+    fn a_state_of_version_1_is_brought_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = State::open(folder.path()).unwrap();
+        let key = RepoKey { release: "9".into(), arch: "x".into(), repo: "baseos".into() };
+        let repo = state.repo(&key).unwrap();
+        drop(state);
+        let file = folder.path().join("verdicts.sqlite");
+        let connection = rusqlite::Connection::open(&file).unwrap();
+        connection.execute_batch("DROP TABLE images; DROP TABLE catalogs; PRAGMA user_version = 1").unwrap();
+        drop(connection);
+        // Who only reads finds no images in it.
+        assert_eq!(State::read(folder.path()).unwrap().catalogs().unwrap(), HashMap::new());
+        for _ in 0..2 {
+            let mut state = State::open(folder.path()).unwrap();
+            assert_eq!(state.repos().unwrap()[&key], repo, "what was there stays");
+            let shelf = state.repo(&RepoKey::of_folder("alma", "9", "isos", "x")).unwrap();
+            state.set_catalog(shelf, &catalog(&["a.iso"], 7)).unwrap();
+            assert_eq!(state.catalogs().unwrap().len(), 1);
+        }
+        let connection = rusqlite::Connection::open(&file).unwrap();
+        let version: i64 = connection.query_row("PRAGMA user_version", (), |row| row.get(0)).unwrap();
+        assert_eq!(version, 2);
+    }
+
+    #[test]
     fn marks_tell_generations_apart() {
         let one = catalog(&["a.iso"], 7);
         let (mut same, mut other) = (Catalog { answered: 200, ..one.clone() }, catalog(&["a.iso"], 8));

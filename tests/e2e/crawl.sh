@@ -163,7 +163,7 @@ grep -qx "farm/9.1/isos/x86_64/farm-9.1-dvd.iso = 100000 bytes, of 1767323045, s
 awk '$2 ~ /partial/ { print $1 }' "$F/mirrors.tsv" >"$W/partial"
 [ -s "$W/partial" ] || fail "the farm has no partial mirror"
 # The list of every place goes on through all mirrors; a dump has the first ten. So lists of all of them are exported.
-"$MIRRORLISTD_BIN" export tree --state "$W/state" --out "$W/tree" --lines 64 >"$W/export.out" || fail "export tree"
+"$MIRRORLISTD_BIN" export tree --state "$W/state" --out "$W/tree" --lines-max 64 >"$W/export.out" || fail "export tree"
 isos=$W/tree/ipv4/farm/9/isos/x86_64
 for file in iso farm-9.1-boot.iso farm-9.1-dvd.iso; do
   [ -s "$isos/$file.fallback" ] || fail "no list of $file in the exported tree"

@@ -153,4 +153,7 @@ fn unknown_names_are_told_with_the_nearest() {
     assert!(text.starts_with("no repo `9.8/x86_64/base` in the state; the nearest are 9.8/x86_64/baseos"), "{text}");
     assert!(repo_key("9.8/x86_64").is_err() && repo_key("9.8//baseos").is_err() && repo_key("a/b/c/d").is_err());
     assert_eq!(repo_key("9.8/x86_64/baseos").unwrap(), key("baseos"));
+    assert_eq!(repo_key("9.8/x86_64/alma/isos/a.iso").unwrap(), key("alma/isos/a.iso"));
+    assert_eq!(repo_key("9.8/x86_64/alma/isos/").unwrap(), key("alma/isos/"));
+    assert!(repo_key("9.8/x86_64//isos/a.iso").is_err() && repo_key("9.8/x86_64/a/b/c/d").is_err());
 }
