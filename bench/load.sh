@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # What a request costs: mirrorlistd beside a server that does no work and nginx's constant answer, interleaved.
 #
-# usage: bench/load.sh [-r ROUNDS] [-d SECONDS] [-s "keep pipe close"]      (defaults: 5 rounds of 2 s, all three)
+# usage: bench/load.sh [-r ROUNDS] [-d SECONDS] [-s "keep pipe close redirect page"]      (defaults: 5 rounds of 2 s, all five)
 #   keep    64 keep-alive connections         pipe    64 connections, 16 requests at a time
 #   close   64 clients, a connection for every request
+#   redirect, page   64 keep-alive connections that ask for an image, as curl does and as a browser
 #
 # How to read it. "us/req" is CPU time of the server process (user and kernel, /proc/PID/task/*/schedstat) over the
 # number of answers, the median of the rounds. "x null" and "x nginx" are medians of the ratios within each round: trust
@@ -15,7 +16,7 @@
 # other two get the very same bytes and send one of mirrorlistd's bodies back; nginx writes no log.
 # Needs: two CPUs (SERVER_CPU=0, CLIENT_CPU=1), wrk, nginx-light, curl. Builds the release binary.
 set -euo pipefail
-rounds=5 seconds=2 scenarios="keep pipe close"
+rounds=5 seconds=2 scenarios="keep pipe close redirect page"
 while getopts "r:d:s:" option; do
   case $option in
     r) rounds=$OPTARG ;;
@@ -84,15 +85,23 @@ function init(arguments)
   math.randomseed(20261122)
   local depth = arguments[1] == "pipe" and 16 or 1
   local connection = arguments[1] == "close" and "Connection: close\r\n" or ""
+  local image = ({
+    redirect = "GET /almalinux/9/isos/x86_64/AlmaLinux-9.8-x86_64-dvd.iso HTTP/1.1\r\nHost: %s:%s\r\n" ..
+      "User-Agent: curl/8.5.0\r\nAccept: */*\r\nX-Forwarded-For: %s\r\n\r\n",
+    page = "GET /almalinux/9/isos/x86_64/AlmaLinux-9.8-x86_64-dvd.iso HTTP/1.1\r\nHost: %s:%s\r\n" ..
+      "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n" ..
+      "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nX-Forwarded-For: %s\r\n\r\n",
+  })[arguments[1]]
   for i = 1, 8192 / depth do
     local batch = {}
     for j = 1, depth do
       local address = string.format("%d.%d.%d.%d", math.random(1, 223), math.random(0, 255), math.random(0, 255),
         math.random(1, 254))
-      batch[j] = string.format("GET /?release=9&arch=x86_64&repo=%s HTTP/1.1\r\nHost: %s:%s\r\n" ..
-        "User-Agent: libdnf (AlmaLinux 9.8; generic; Linux.x86_64)\r\nAccept: */*\r\nCache-Control: no-cache\r\n" ..
-        "Pragma: no-cache\r\nX-Forwarded-For: %s\r\n%s\r\n", repos[math.random(#repos)], wrk.host, wrk.port, address,
-        connection)
+      batch[j] = image and string.format(image, wrk.host, wrk.port, address) or
+        string.format("GET /?release=9&arch=x86_64&repo=%s HTTP/1.1\r\nHost: %s:%s\r\n" ..
+          "User-Agent: libdnf (AlmaLinux 9.8; generic; Linux.x86_64)\r\nAccept: */*\r\nCache-Control: no-cache\r\n" ..
+          "Pragma: no-cache\r\nX-Forwarded-For: %s\r\n%s\r\n", repos[math.random(#repos)], wrk.host, wrk.port, address,
+          connection)
     end
     batches[i] = table.concat(batch)
   end
@@ -152,11 +161,11 @@ awk -v scenarios="$scenarios" '
   $1 > 0 { cost[$1, $2, $3] = $4 / 1000 / $5; sum[$2, $3] += $5; time[$2, $3] += $6; if ($1 > rounds) rounds = $1 }
   { errors[$2, $3] += $7 }
   END {
-    printf "%-7s %-12s %9s %8s %8s %9s %7s\n", "", "", "us/req", "x null", "x nginx", "req/s", "errors"
+    printf "%-8s %-12s %9s %8s %8s %9s %7s\n", "", "", "us/req", "x null", "x nginx", "req/s", "errors"
     count = split(scenarios, order, " "); split("null nginx mirrorlistd", names, " ")
     for (s = 1; s <= count; s++) for (n = 1; n <= 3; n++) {
       scenario = order[s]; name = names[n]
-      printf "%-7s %-12s %9.2f %8.2f %8.2f %9.0f %7d\n", scenario, name, over(scenario, name, ""),
+      printf "%-8s %-12s %9.2f %8.2f %8.2f %9.0f %7d\n", scenario, name, over(scenario, name, ""),
         over(scenario, name, "null"), over(scenario, name, "nginx"), sum[scenario, name] / time[scenario, name],
         errors[scenario, name]
     }
