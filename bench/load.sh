@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What a request costs: mirrorlistd beside a server that does no work and nginx's constant answer, interleaved.
 #
-# usage: bench/load.sh [-r ROUNDS] [-d SECONDS] [-s "keep pipe close redirect page"]      (defaults: 5 rounds of 2 s, all five)
+# usage: bench/load.sh [-r ROUNDS] [-d SECONDS] [-s "keep pipe close redirect page"]
+# Defaults: 5 rounds of 2 s, all five.
 #   keep    64 keep-alive connections         pipe    64 connections, 16 requests at a time
 #   close   64 clients, a connection for every request
 #   redirect, page   64 keep-alive connections that ask for an image, as curl does and as a browser

@@ -16,7 +16,7 @@ const FIELDS: &str = "Cache-Control: no-store\r\nVary: Accept, User-Agent\r\nX-C
 const PAGE_FIELDS: &str = "Content-Type: text/html; charset=utf-8\r\nReferrer-Policy: no-referrer\r\n";
 /// Fields of the logo. Its path names its content. As a document of its own it may do nothing.
 const LOGO_FIELDS: &str = "Cache-Control: public, max-age=31536000, immutable\r\nX-Content-Type-Options: nosniff\r\n\
-    Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox\r\n";
+    Content-Security-Policy: script-src 'none'; sandbox\r\n";
 /// When to ask again for what no mirror has, seconds.
 const RETRY_FIELDS: &str = "Retry-After: 600\r\n";
 

@@ -1,7 +1,7 @@
 # Sourced behind stage.bash: real mirrors of an image of Ember Linux, and what a crawl has found there.
 #
-# Gives: $NAME and $SUM of the image, $RELEASE_PATH where it lies, $W/www/HOST and $W/HOST.access of the servers `master`,
-# `near` (in Germany), `next` (in Austria) and `far` (in Japan), $W/config.toml with a state to serve.
+# Gives: $NAME and $SUM of the image, $RELEASE_PATH where it lies, $W/www/HOST and $W/HOST.access of the servers
+# `master`, `near` (in Germany), `next` (in Austria) and `far` (in Japan), $W/config.toml with a state to serve.
 
 # --- the master and three mirrors: servers of one nginx, each with an address, a folder and a log of its own (aria2
 # makes one connection to each address)
@@ -19,7 +19,8 @@ start_mirrors() {
   mkdir -p "$W/nginx"
   {
     echo "daemon off; worker_processes 1; pid $W/nginx.pid; error_log stderr warn; events { worker_connections 256; }"
-    echo "http { client_body_temp_path $W/nginx/body; proxy_temp_path $W/nginx/proxy; default_type text/plain; limit_rate 4m;"
+    echo "http { client_body_temp_path $W/nginx/body; proxy_temp_path $W/nginx/proxy; default_type text/plain;"
+    echo "limit_rate 4m;"
     echo "fastcgi_temp_path $W/nginx/fastcgi; uwsgi_temp_path $W/nginx/uwsgi; scgi_temp_path $W/nginx/scgi;"
     for host in master near next far; do
       DOORS[$host]=127.0.0.$((number += 1)):$(pick_port)

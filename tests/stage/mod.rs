@@ -5,6 +5,7 @@
 //! - `gallery`  a small snapshot with images
 //! - `embers`   a small inventory, one mirror per rank, so that no order is left to chance, and where its clients are
 //! - `showroom` a larger one, for every way a page can divide mirrors
+//! - `visitor`  requests for images, and what a page links to
 //!
 //! Not here: what is expected of the program (the tests).
 
@@ -16,9 +17,11 @@ mod embers;
 mod gallery;
 mod server;
 mod showroom;
+mod visitor;
 
 pub use client::{Answer, Client, get};
 pub use embers::{EMBERS, client_of, geo_table, inventory, write_embers};
 pub use gallery::{MODIFIED_AT, VERIFIED_AT, gallery};
 pub use server::{Server, program, shared_data, until};
 pub use showroom::{DVD_DIGEST, publish_showroom, showroom};
+pub use visitor::{BOOT, BROWSER, CURL, DVD, FOLDER, MINIMAL, ask, links, page, settings, start_showroom};

@@ -185,10 +185,12 @@ impl Drop for Server {
 }
 
 fn config(settings: &str) -> String {
-    // Before the settings, which may end in a table.
-    let mut text = String::new();
+    // What is not given goes before the first table, as a table has no end of its own.
+    let tables = settings.find("\n[").map_or(settings.len(), |at| at + 1);
+    let (before, tables) = settings.split_at(if settings.starts_with('[') { 0 } else { tables });
+    let mut text = before.to_owned() + "\n";
     let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
-    let given: Vec<String> = settings.lines().map(key).collect();
+    let given: Vec<String> = before.lines().map(key).collect();
     for default in [
         "listen = ['127.0.0.1:0']",
         "workers = 1",
@@ -202,5 +204,5 @@ fn config(settings: &str) -> String {
             text.push('\n');
         }
     }
-    text + settings + "\n"
+    text + tables
 }
