@@ -164,7 +164,7 @@ impl Default for WrittenCrawl {
         WrittenCrawl {
             enabled: false,
             interval_seconds: 3600,
-            threads: 256,
+            threads: 184,
             contact: None,
             internal: Vec::new(),
             roots: None,

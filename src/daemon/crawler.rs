@@ -13,6 +13,7 @@ use signal_hook::low_level;
 use super::cycle::{self, Outcome};
 use super::run::Origin;
 use crate::serve::Shared;
+use crate::sys;
 
 /// After a cycle that failed, the next one begins no later than so.
 const RETRY: Duration = Duration::from_secs(300);
@@ -21,6 +22,8 @@ const RETRY: Duration = Duration::from_secs(300);
 pub fn start(origin: &Origin, shared: Arc<Shared>) -> std::io::Result<()> {
     let origin = origin.clone();
     thread::Builder::new().name("crawler".to_owned()).spawn(move || {
+        // Whoever is served must not wait for those who look at mirrors.
+        sys::yield_to_others();
         loop {
             // A fault of ours in one cycle must not end all crawling; what it had not finished is not kept.
             let made = panic::catch_unwind(AssertUnwindSafe(|| cycle(&origin, &shared)));
