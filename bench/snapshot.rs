@@ -92,6 +92,8 @@ fn made_up(dice: &mut Dice) -> Inventory {
         dir: format!("{tree}.1"),
         tree: tree_name(tree),
         arches: vec!["x86_64".to_owned()],
+        vault: Vec::new(),
+        sunset: None,
     };
     let repo = |number: usize| Repo {
         name: format!("repo-{number}"),

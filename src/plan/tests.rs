@@ -43,6 +43,7 @@ pub(super) fn mirror(name: &str, place: Option<&str>) -> Mirror {
         asns: Vec::new(),
         cloud_regions: Vec::new(),
         families: Family::ALL.to_vec(),
+        crawled: true,
         origin: Origin::default(),
     }
 }
@@ -62,6 +63,8 @@ pub(super) fn inventory(mirrors: Vec<Mirror>) -> Inventory {
                 dir: "9.8".into(),
                 tree: "main".into(),
                 arches: vec!["x86_64".into(), "aarch64".into()],
+                vault: Vec::new(),
+                sunset: None,
             }],
             repos: vec![Repo {
                 name: "baseos".into(),

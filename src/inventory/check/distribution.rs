@@ -111,7 +111,16 @@ fn release(
             aliases.push(alias);
         }
     }
-    Some(Release { name, aliases, dir, tree, arches })
+    // A URL of a protocol that lists do not name would never be named.
+    let protocols: Vec<Protocol> =
+        distributions[owner].protocols.iter().copied().filter(|&protocol| protocol != Protocol::Rsync).collect();
+    let mut vault = Vec::with_capacity(entry.vault.len());
+    for text in &entry.vault {
+        vault.extend(case.url(text, &protocols).map(|url| (url, text.span())));
+    }
+    let vault = case.each_once(vault);
+    let sunset = entry.sunset.as_ref().and_then(|text| case.formed(text, form::notice));
+    Some(Release { name, aliases, dir, tree, arches, vault, sunset })
 }
 
 /// Which distribution an entry belongs to: the one it names, or the only one in its file.

@@ -57,7 +57,7 @@ fn judged(inventory: &Inventory, counts: [usize; 3]) -> Goods {
 }
 
 fn decision(before: &View<Vec<u8>>, inventory: &Inventory, planned: Goods) -> Decision {
-    decide(Some(before), inventory, planned, &Minimums::default(), &[])
+    decide(Some(before), inventory, planned, &Minimums::default(), None)
 }
 
 fn names(decision: &Decision) -> Vec<&'static str> {
@@ -100,7 +100,7 @@ fn without_any_verdict_the_operators_word_counts() {
 #[test]
 fn a_first_publication_and_a_healthy_one_pass() {
     let inventory = mirrors(20);
-    let first = decide(None::<&View<Vec<u8>>>, &inventory, judged(&inventory, [0, 0, 20]), &Minimums::default(), &[]);
+    let first = decide(None::<&View<Vec<u8>>>, &inventory, judged(&inventory, [0, 0, 20]), &Minimums::default(), None);
     assert_eq!((first.kept.len(), first.refusals.len()), (0, 0));
     let before = view(&inventory, &judged(&inventory, [20, 0, 0]));
     let planned = judged(&inventory, [12, 0, 8]);
@@ -198,10 +198,9 @@ fn a_shrunken_map_and_failed_canaries_are_refused() {
     inventory.distributions[0].repos.truncate(1);
     let smaller = decision(&small, &inventory, Goods::unverified(&inventory));
     assert_eq!(smaller.refusals, [], "an inventory that never had twenty may take one out");
-    let canaries = [("master".to_owned(), "no answer in time".to_owned())];
-    let failed = decide(Some(&small), &inventory, Goods::unverified(&inventory), &Minimums::default(), &canaries);
+    let failed = decide(Some(&small), &inventory, Goods::unverified(&inventory), &Minimums::default(), Some("tree x"));
     assert_eq!(names(&failed), ["canary"]);
-    assert!(failed.refusals[0].to_string().ends_with("at fault: master, no answer in time"));
+    assert!(failed.refusals[0].to_string().ends_with("us who are wrong: tree x"));
 }
 
 fn any_standings() -> impl Strategy<Value = Vec<Option<Standing>>> {
