@@ -77,7 +77,7 @@ fn answer(known: &Known, mirror_count: usize, family: Family, line_count_max: us
     let repo = view.repo(view.find(b"9", b"x86_64", b"os").unwrap()).unwrap();
     let place = view.place("DE".parse().unwrap()).unwrap();
     assert_ne!(place, PlaceIndex::FALLBACK);
-    let whereabouts = Whereabouts { place, reason: Reason::Unknown, group: None, network: None };
+    let whereabouts = Whereabouts { place, reason: Reason::Unknown, group: None, network: None, system: None };
     let list = List::choose(&view, &repo, family, &whereabouts, 5, line_count_max);
     list.bases().iter().map(|base| String::from_utf8(base.to_vec()).unwrap()).collect()
 }

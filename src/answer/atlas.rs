@@ -56,7 +56,15 @@ impl Atlas {
         }
         let nearest = |code: Code| view.place(code).or_else(|| view.place(code.country()));
         let geo_places = geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
-        Atlas { generation, view, geo, geo_places, groups: PrefixMap::new(groups), told: PrefixMap::new(told), asns: None }
+        Atlas {
+            generation,
+            view,
+            geo,
+            geo_places,
+            groups: PrefixMap::new(groups),
+            told: PrefixMap::new(told),
+            asns: None,
+        }
     }
 
     /// The same with a table of autonomous systems, or without one.

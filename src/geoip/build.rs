@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::IntoBytes;
 
 use super::format::{
-    CHECKED_FROM, Header, IPV4_SLOTS, IPV6_BLOCKS, TEXT_BYTES_MAX, VERSION, ipv4_slot, ipv6_block,
-    ipv6_slot_in_block, is_ipv6_block_wide,
+    CHECKED_FROM, Header, IPV4_SLOTS, IPV6_BLOCKS, TEXT_BYTES_MAX, VERSION, ipv4_slot, ipv6_block, ipv6_slot_in_block,
+    is_ipv6_block_wide,
 };
 use super::label::Label;
 use crate::net::Family;
@@ -112,7 +112,6 @@ impl Builder {
 }
 
 impl<L: Label> Builder<L> {
-
     /// Labels the addresses from `first` to `last`, both included, or puts them nowhere.
     pub fn add_range(&mut self, first: IpAddr, last: IpAddr, label: Option<L>) -> Result<(), RangeError> {
         if Family::of(first) != Family::of(last) {

@@ -172,9 +172,8 @@ mod tests {
         for (path, text) in files.iter().zip(texts) {
             std::fs::write(path, text).unwrap();
         }
-        let bytes = compile(&files).map_err(|error| {
-            error.to_string().replace(&format!("{}/", folder.path().display()), "")
-        })?;
+        let bytes =
+            compile(&files).map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))?;
         let table = Table::open_labelled(bytes).unwrap();
         table.check().unwrap();
         Ok(table)

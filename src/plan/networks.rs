@@ -123,12 +123,7 @@ pub fn add(
 }
 
 /// What the prefixes around `prefix` say, from the longest on.
-fn levels(
-    enclosing: &IpNetworkTable<&Said>,
-    prefix: IpNetwork,
-    active: &[&Mirror],
-    regions: &[Region],
-) -> Vec<Level> {
+fn levels(enclosing: &IpNetworkTable<&Said>, prefix: IpNetwork, active: &[&Mirror], regions: &[Region]) -> Vec<Level> {
     let mut around: Vec<(IpNetwork, &&Said)> =
         enclosing.matches(prefix.network_address()).filter(|(other, _)| other.netmask() <= prefix.netmask()).collect();
     around.sort_by_key(|(other, _)| std::cmp::Reverse(other.netmask()));

@@ -27,7 +27,8 @@ impl Vaults {
         for distribution in &inventory.distributions {
             for release in distribution.releases.iter().filter(|release| !release.vault.is_empty()) {
                 let repos = distribution.repos.iter().filter(|repo| repo.releases.contains(&release.name));
-                let named: BTreeSet<&str> = repos.map(|repo| repo.tree.as_ref().unwrap_or(&release.tree).as_str()).collect();
+                let named: BTreeSet<&str> =
+                    repos.map(|repo| repo.tree.as_ref().unwrap_or(&release.tree).as_str()).collect();
                 let mut mirrors = Vec::new();
                 for (url, number) in release.vault.iter().zip(1..) {
                     let name = format!("vault of {} {} #{number}", distribution.name, release.name);
@@ -54,9 +55,8 @@ impl Vaults {
         let list = builder.list(mirrors.iter().map(|(index, _)| *index).collect(), None);
         let row = builder.row(vec![list; TURN_COUNT]);
         let directory = builder.directory(vec![row; row_count]);
-        let sets = Protocol::ALL.map(|protocol| {
-            builder.set(mirrors.iter().filter(|(_, own)| *own == protocol).map(|(index, _)| *index))
-        });
+        let sets = Protocol::ALL
+            .map(|protocol| builder.set(mirrors.iter().filter(|(_, own)| *own == protocol).map(|(index, _)| *index)));
         Some((directory, [sets; Family::ALL.len()]))
     }
 }

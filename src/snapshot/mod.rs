@@ -27,5 +27,5 @@ pub use check::CheckError;
 pub use diff::{Difference, diff, dump};
 pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
 pub use serving::{Candidates, Naming, Serving};
-pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
+pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open, says_the_same};
 pub use view::{Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};

@@ -235,7 +235,13 @@ mod tests {
         assert_eq!(mirror.base["alma"][&Protocol::Http], "http://m/alma/");
         assert_eq!((mirror.place, mirror.bandwidth_mbps, mirror.tier), (None, 1000, 1));
         assert_eq!((mirror.status, mirror.kind), (Status::Active, Kind::Direct));
-        assert!(mirror.listed && mirror.crawled && !mirror.exclusive && mirror.networks.is_empty() && mirror.asns.is_empty());
+        assert!(
+            mirror.listed
+                && mirror.crawled
+                && !mirror.exclusive
+                && mirror.networks.is_empty()
+                && mirror.asns.is_empty()
+        );
         assert_eq!((mirror.families.as_slice(), mirror.cloud_regions.len()), (Family::ALL.as_slice(), 0));
         assert_eq!((mirror.origin.file.to_str(), mirror.origin.line), (Some("a.toml"), 1));
     }

@@ -62,7 +62,9 @@ impl Refusal {
             Refusal::Halved { .. } => "a repo would lose more than half of its mirrors at once",
             Refusal::Emptied { .. } => "a list that names mirrors would become empty",
             Refusal::RepoMap { .. } => "too few repos would have a mirror",
-            Refusal::Canary { .. } => "a master and the mirrors that were good longest all fail: it may be us who are wrong",
+            Refusal::Canary { .. } => {
+                "a master and the mirrors that were good longest all fail: it may be us who are wrong"
+            }
         }
     }
 }
