@@ -252,7 +252,7 @@ fn before_public(mirrors: &[Made], steps: &[Step], family: Family) -> (Vec<Strin
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nobody_is_told_of_a_mirror_that_is_not_for_him(

@@ -188,25 +188,30 @@ fn one_crawler_and_many_readers() {
 }
 
 #[test]
-fn a_batch_is_kept_whole_or_not_at_all() {
+fn a_pass_is_kept_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let mut state = state(folder.path(), 1, 500);
     let batch: Vec<Observation> = (1..=500).map(|repo| observation(1, repo, Finding::Same, 5)).collect();
     let mut unknown = batch.clone();
     unknown.push(observation(2, 1, Finding::Same, 5));
-    let error = state.keep(&[], &unknown, &Damping::default()).unwrap_err().to_string();
+    let mut truth = Truth::default();
+    truth.show(shown(1), 5);
+    let truths = [(RepoId(1), &truth)];
+    let error = state.keep(&truths, &unknown, &Damping::default()).unwrap_err().to_string();
     assert!(error.contains("cannot keep what was observed: FOREIGN KEY"), "{error}");
-    assert_eq!(state.verdicts().unwrap().len(), 0);
+    assert_eq!((state.verdicts().unwrap().len(), state.truths().unwrap().len()), (0, 0));
 
     // A disk that is full in the middle of the batch.
     let pages: i64 = state.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     state.connection.pragma_update(None, "max_page_count", pages + 4).unwrap();
-    let error = state.keep(&[], &batch, &Damping::default()).unwrap_err().to_string();
+    let error = state.keep(&truths, &batch, &Damping::default()).unwrap_err().to_string();
     assert!(error.contains("full"), "{error}");
     assert_eq!(state.verdicts().unwrap().len(), 0);
     state.connection.pragma_update(None, "max_page_count", pages + 4_000).unwrap();
-    assert_eq!(state.keep(&[], &batch, &Damping::default()).unwrap().len(), 500);
-    assert_eq!(state.verdicts().unwrap().len(), 500);
+    let before = State::read(folder.path()).unwrap();
+    assert_eq!(state.keep(&truths, &batch, &Damping::default()).unwrap().len(), 500);
+    assert_eq!((state.verdicts().unwrap().len(), state.truths().unwrap().len()), (500, 1));
+    assert_eq!((before.verdicts().unwrap().len(), before.truths().unwrap().len()), (0, 0), "a reader sees no half");
 }
 
 #[test]
