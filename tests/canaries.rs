@@ -122,7 +122,6 @@ fn failed_canaries_stop_the_publication() {
     let edition = |sources: &mut Sources| sources.edition(&config, Tolerance::Refuse, &mut |_| ());
     assert!(matches!(edition(&mut Sources::default()), Err(SourcesError::Refused { .. })));
 
-    // Nobody is told of a canary when that is switched off; what was found before is in doubt all the same.
     assert!(matches!(cycle(&config, true), Outcome::Published(Generation(3))), "somebody wants it in spite");
     let served = edition(&mut Sources::default()).unwrap().atlas.generation();
     assert_eq!(served, Generation(3), "what is in use already is not refused");

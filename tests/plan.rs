@@ -102,6 +102,14 @@ fn mirrors_that_are_behind_only_fill_up() {
 }
 
 #[test]
+fn a_list_without_a_good_mirror_ends_with_the_last_resort() {
+    let known = known(3, |_, _| Standing::Late);
+    let urls = answer(&known, 3, Family::Ipv4, 10);
+    assert_eq!((urls.len(), urls[3].as_str()), (4, "http://last.example/"), "{urls:?}");
+    assert_eq!(answer(&known, 3, Family::Ipv4, 2), urls[..2], "where there is room for it");
+}
+
+#[test]
 fn with_enough_good_mirrors_those_behind_stay_out() {
     let known = known(12, |at, _| if at < 8 { Standing::In } else { Standing::Late });
     assert_eq!(answer(&known, 12, Family::Ipv4, 10).len(), 8);

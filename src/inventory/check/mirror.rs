@@ -364,6 +364,21 @@ families = ["ipv4", "ipv4"]
     }
 
     #[test]
+    fn a_master_is_crawled_and_a_system_has_a_number() {
+        let text = mirror("status = \"master\"\ncrawled = false\nasns = [64496, 0,\n64496]");
+        assert_eq!(
+            problems(&text),
+            [
+                "a.toml:5: mirror `m`: a master is crawled in any case; delete the line",
+                "a.toml:6: mirror `m`: 0 is no autonomous system; write its number, or delete it",
+                "a.toml:7: mirror `m`: `64496` stands twice; keep one",
+            ]
+        );
+        let mirror = &reading(&text).inventory.mirrors[0];
+        assert_eq!((mirror.crawled, mirror.asns.as_slice()), (true, &[64_496][..]));
+    }
+
+    #[test]
     fn large_networks_can_be_meant() {
         let text = mirror("networks = [\"10.0.0.0/8\", \"fc00::/7\"]\nnetworks_any_size = true");
         assert!(problems(&text).is_empty());
