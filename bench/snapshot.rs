@@ -163,6 +163,7 @@ fn mirror(dice: &mut Dice, number: usize, countries: &[Country]) -> Mirror {
         asns: Vec::new(),
         cloud_regions: Vec::new(),
         families: if dice.below(3) == 0 { vec![Family::Ipv4] } else { Family::ALL.to_vec() },
+        crawled: true,
         origin: Origin::default(),
         name,
     }

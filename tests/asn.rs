@@ -1,4 +1,5 @@
-//! Autonomous systems: databases of both kinds compiled and asked, and a server whose clients get the mirrors of theirs.
+//! Autonomous systems: databases of both kinds compiled and asked, and a server whose clients get the mirrors of
+//! theirs.
 //!
 //! Not here: the rules of who is told of whom (`private`), damaged databases as such (`geoip`).
 
@@ -191,7 +192,9 @@ proptest! {
     /// With one number, hundreds and more than 65,535, so that indexes of all widths are there.
     #[test]
     fn tables_of_any_width_agree_with_what_they_were_made_of(
-        count in prop::sample::select(vec![1_u32, 255, 256, 300, 66_000]), first in 1_u32..1000, flip in any::<prop::sample::Index>(),
+        count in prop::sample::select(vec![1_u32, 255, 256, 300, 66_000]),
+        first in 1_u32..1000,
+        flip in any::<prop::sample::Index>(),
     ) {
         let mut builder = Builder::<Asn>::default();
         for number in 0..count {

@@ -274,7 +274,8 @@ proptest! {
                 let family = Family::of(client);
                 let (first, goes_on) = before_public(&mirrors, &steps, family);
                 let is_public = |url: &String| {
-                    url == LAST_RESORT || (0..mirrors.len()).any(|at| mirrors[at].listed && *url == format!("http://m{at}/"))
+                    let is_listed = |at: usize| mirrors[at].listed && *url == format!("http://m{at}/");
+                    url == LAST_RESORT || (0..mirrors.len()).any(is_listed)
                 };
                 if all.starts_with(&first) && (goes_on || all.len() == first.len()) {
                     let leaked: Vec<&String> = all[first.len()..].iter().filter(|url| !is_public(url)).collect();

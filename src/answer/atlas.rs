@@ -1,5 +1,5 @@
-//! `Atlas`: all that is known when a request is answered: a snapshot, tables of places and of autonomous systems, client
-//! networks.
+//! `Atlas`: all that is known when a request is answered: a snapshot, tables of places and of autonomous systems,
+//! client networks.
 //!
 //! Made beside the running workers and then shared by them, frozen. Not here: who makes it when (`daemon`).
 

@@ -77,7 +77,7 @@ pub struct Crawl {
     pub mirrors_min: usize,
     /// Repos with mirrors that have to be left.
     pub repos_min: usize,
-    /// Mirrors of each tree, those that were good longest, that must not fail together with the master; 0: whoever fails.
+    /// Mirrors of each tree, those that were good longest, that must not fail together with the master; 0: none.
     pub canaries: usize,
 }
 

@@ -1,7 +1,8 @@
 //! One complete pass: masters, mirrors, whether to believe it, and only then what is kept.
 //!
 //! Nothing is kept before the end, and then all at once: a run of which it turns out that it says nothing must not have
-//! changed anything, and nobody must plan from half of one. A pass of the largest size (144,000 looks) holds some 30 MB that long.
+//! changed anything, and nobody must plan from half of one. A pass of the largest size (144,000 looks) holds some 60 MB
+//! that long.
 //!
 //! Lives here: the order of things. Not here: who is asked (`schedule`), by whom (`crew`), what answers mean (`look`).
 

@@ -156,12 +156,15 @@ pub fn key(files: &[PathBuf]) -> Result<u64, GeoError> {
     Ok(xxh3_64(&described))
 }
 
+/// Makes the bytes of a table out of databases.
+type Compile<'a> = &'a dyn Fn(&[PathBuf]) -> Result<Vec<u8>, GeoError>;
+
 fn make<L: Label>(
     files: &[PathBuf],
     key: u64,
     state: Option<&Path>,
     prefix: &str,
-    compile: &dyn Fn(&[PathBuf]) -> Result<Vec<u8>, GeoError>,
+    compile: Compile<'_>,
 ) -> Result<Table<GeoBytes, L>, GeoError> {
     if let [one] = files
         && has_suffix(one, TABLE_SUFFIX)

@@ -182,7 +182,8 @@ mod tests {
     #[test]
     fn both_forms_are_read_and_the_more_specific_counts() {
         let table = compiled(&[
-            "# routes\n192.0.2.0/24 64496\n192.0.2.128/25\tAS64497\r\n\n198.51.100.7 64498 some name\n192.0.2.192/26 0\n",
+            "# routes\n192.0.2.0/24 64496\n192.0.2.128/25\tAS64497\r\n\n198.51.100.7 64498 some name\n\
+             192.0.2.192/26 0\n",
             "network,autonomous_system_number,autonomous_system_organization\n2001:db8::/32,64499,\"Example, Inc.\"\n\
              \"2001:db8:1::/48\",\"as4200000000\"\n",
         ])

@@ -17,7 +17,8 @@ use crate::place::Code;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelIndex(pub u32);
 
-/// A compiled table from address to label (a place, unless said otherwise), over bytes that somebody else keeps: a map, a vector, an embedded file.
+/// A compiled table from address to label (a place, unless said otherwise), over bytes that somebody else keeps: a map,
+/// a vector, an embedded file.
 ///
 /// A lookup allocates nothing, and never panics, whatever the bytes are.
 #[derive(Clone, Debug)]

@@ -30,8 +30,8 @@ pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
 use vaults::Vaults;
 
-/// Turns per place: each mirror leads a share of them that is within 1/128 of its weight's. Half as many would take most
-/// of the 2 % by which shares of the load may miss the weights, before clients come into it.
+/// Turns per place: each mirror leads a share of them that is within 1/128 of its weight's. Half as many would take
+/// most of the 2 % by which shares of the load may miss the weights, before clients come into it.
 pub const TURN_COUNT: usize = 128;
 
 /// Builds the bytes of a snapshot from what operators told us and what is known of their mirrors.

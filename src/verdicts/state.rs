@@ -3,10 +3,10 @@
 //! Lives here: opening and locking the file, and what is asked of it in every run. Not here: its tables (`schema`),
 //! what was before (`history`), the runs themselves (`run`).
 //!
-//! The file is SQLite, `verdicts.sqlite` in the state folder, in WAL mode: readers see the last whole pass while a crawler
-//! writes, and a crawler that is killed leaves what it found in a pass whole or not there at all. `synchronous` is NORMAL:
-//! commits wait for no disk, so after a power cut the last passes may be missing (never half there, and never out of
-//! order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
+//! The file is SQLite, `verdicts.sqlite` in the state folder, in WAL mode: readers see the last whole pass while a
+//! crawler writes, and a crawler that is killed leaves what it found in a pass whole or not there at all. `synchronous`
+//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, and never
+//! out of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
 //!
 //! One process at a time may crawl: it holds a lock on `crawl.lock`, which the system drops with the process.
 
@@ -318,8 +318,8 @@ impl State {
         })
     }
 
-    /// Keeps what a pass found: what masters have shown, and observations. Verdicts are changed by these, and changes of
-    /// standing or finding go into the history and are returned. One transaction: all is kept or, when there is an
+    /// Keeps what a pass found: what masters have shown, and observations. Verdicts are changed by these, and changes
+    /// of standing or finding go into the history and are returned. One transaction: all is kept or, when there is an
     /// error, nothing, and who reads meanwhile sees what was before.
     ///
     /// Observations of one mirror lie side by side in the file, so those in the order of mirrors cost least.
