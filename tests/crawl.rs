@@ -164,12 +164,8 @@ impl Recorder for Memory {
         Ok(HashMap::new())
     }
 
-    fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError> {
-        self.truths.insert(repo, truth.clone());
-        Ok(())
-    }
-
-    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+    fn keep(&mut self, truths: &[(RepoId, &Truth)], observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+        self.truths.extend(truths.iter().map(|(repo, truth)| (*repo, (*truth).clone())));
         self.seen.extend_from_slice(observations);
         Ok(Vec::new())
     }

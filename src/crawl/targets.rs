@@ -1,6 +1,7 @@
 //! `Targets`: what an inventory gives to look at.
 //!
 //! Lives here: repos with the file that tells their state, and doors: a mirror's base URL for one tree and protocol.
+//! Mirrors that are not to be crawled have none, and releases with a vault no repos: nothing depends on them.
 //! Not here: which of them are looked at in a run (`schedule`).
 
 use std::collections::HashMap;
@@ -56,7 +57,7 @@ pub struct Door {
 pub struct Targets {
     /// All repos.
     pub repos: Vec<Repo>,
-    /// All doors: of active mirrors, and of masters.
+    /// All doors: of active mirrors that are crawled, and of masters.
     pub doors: Vec<Door>,
 }
 
@@ -66,7 +67,8 @@ impl Targets {
         let mut targets = Targets::default();
         for distribution in &inventory.distributions {
             for repo in &distribution.repos {
-                for release in distribution.releases.iter().filter(|release| repo.releases.contains(&release.name)) {
+                let has_it = |release: &&Release| repo.releases.contains(&release.name) && release.vault.is_empty();
+                for release in distribution.releases.iter().filter(has_it) {
                     for arch in repo.arches.as_ref().unwrap_or(&release.arches) {
                         let key =
                             RepoKey { release: release.name.clone(), arch: arch.clone(), repo: repo.name.clone() };
@@ -77,7 +79,7 @@ impl Targets {
             }
         }
         for mirror in &inventory.mirrors {
-            if matches!(mirror.status, Status::Active | Status::Master) {
+            if matches!(mirror.status, Status::Active | Status::Master) && mirror.crawled {
                 let id = recorder.mirror(&mirror.name)?;
                 targets.add_mirror(mirror, id);
             }

@@ -12,6 +12,7 @@ use signal_hook::low_level;
 
 use super::cycle::{self, Outcome};
 use super::run::Origin;
+use crate::plan::guard::Refusal;
 use crate::serve::Shared;
 use crate::sys;
 
@@ -72,8 +73,12 @@ fn cycle(origin: &Origin, shared: &Shared) -> Duration {
         Outcome::Unchanged(_) => vitals.crawls_unchanged.add(1),
         Outcome::Refused(reasons) => {
             vitals.crawls_refused.add(1);
+            for (count, name) in vitals.publications_refused.iter().zip(Refusal::NAMES) {
+                count.add(u64::from(reasons.iter().any(|reason| reason.name() == name)));
+            }
             for reason in reasons {
-                eprintln!("crawl state=refused note=\"what is published stays\" reason=\"{reason}\"");
+                let name = reason.name();
+                eprintln!("crawl state=refused by={name} note=\"what is published stays\" reason=\"{reason}\"");
             }
         }
         Outcome::Inconclusive(reasons) => {

@@ -26,7 +26,7 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
     let mirrors = add_mirrors(&mut builder, &trees, tree);
     let mut groups = Vec::new();
     for cloud in &tree.clouds {
-        let group = builder.group(&format!("cloud {}", cloud.name), Ending::Alone);
+        let group = builder.group(&format!("cloud {}", cloud.name), Ending::Alone, None);
         for &prefix in &cloud.prefixes {
             builder.network(prefix, Target::Group(group));
         }
@@ -46,6 +46,7 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
             directory,
             sets,
             spares: [[None; 3]; 2],
+            comment: None,
         })?;
     }
     builder.finish()

@@ -70,6 +70,9 @@ entry!(
         dir: Option<Text>,
         tree: Option<Text>,
         arches: Spanned<Vec<Text>>,
+        #[serde(default)]
+        vault: Vec<Text>,
+        sunset: Option<Text>,
     }
 );
 
@@ -107,10 +110,11 @@ entry!(
         #[serde(default)]
         networks_any_size: bool,
         #[serde(default)]
-        asns: Vec<u32>,
+        asns: Vec<Spanned<u32>>,
         #[serde(default)]
         cloud_regions: Vec<Text>,
         families: Option<Spanned<Vec<Family>>>,
+        crawled: Option<Spanned<bool>>,
     }
 );
 

@@ -66,6 +66,11 @@ pub struct Release {
     pub tree: String,
     /// Architectures of its repos, unless a repo says otherwise.
     pub arches: Vec<String>,
+    /// Base URLs (with a final slash) that answers name in place of all mirrors, in this order; for a release that has
+    /// come to its end. Empty for others.
+    pub vault: Vec<String>,
+    /// One line that is said in every answer about it.
+    pub sunset: Option<String>,
 }
 
 /// A repository: the same path in one or more releases.
@@ -130,7 +135,7 @@ pub struct Mirror {
     pub kind: Kind,
     /// Whether public lists may name it. A mirror that is not listed still serves its networks and cloud regions.
     pub listed: bool,
-    /// Clients in its networks get this mirror alone.
+    /// Clients in its networks and autonomous systems get this mirror alone.
     pub exclusive: bool,
     /// Client networks that it serves first.
     pub networks: Vec<IpNetwork>,
@@ -140,6 +145,9 @@ pub struct Mirror {
     pub cloud_regions: Vec<(String, Option<String>)>,
     /// Address families it can be reached over. Never empty.
     pub families: Vec<Family>,
+    /// Whether the crawler looks at it. For one that it cannot reach from where it stands the operators' word counts:
+    /// it is good for all that its trees hold.
+    pub crawled: bool,
     /// Where the entry stands.
     pub origin: Origin,
 }

@@ -5,7 +5,8 @@
 //! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
 //! - `guard`     what must not be published, and what is kept in place of it
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
-//! - `networks`  client networks: clouds, private networks, places that operators know better
+//! - `networks`  clients known by their network: clouds, private networks, autonomous systems, places
+//! - `vaults`    releases that have come to their end: all their clients are sent to the same URLs
 //!
 //! Lists are orders by place and turn, the same for all repos. Which of their mirrors are good for a repo is a set
 //! beside them, and all that verdicts decide.
@@ -15,6 +16,7 @@ pub mod guard;
 mod mirror_set;
 mod networks;
 mod rank;
+mod vaults;
 
 use std::collections::HashMap;
 
@@ -26,9 +28,11 @@ use goods::repos_of;
 pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
 pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
+use vaults::Vaults;
 
-/// Turns per place: each mirror leads a share of them that is within 1/64 of its weight's.
-pub const TURN_COUNT: usize = 64;
+/// Turns per place: each mirror leads a share of them that is within 1/128 of its weight's. Half as many would take
+/// most of the 2 % by which shares of the load may miss the weights, before clients come into it.
+pub const TURN_COUNT: usize = 128;
 
 /// Builds the bytes of a snapshot from what operators told us and what is known of their mirrors.
 pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
@@ -45,6 +49,7 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     let mirrors: Vec<MirrorIndex> = active.iter().map(|mirror| add_mirror(&mut builder, mirror, &trees)).collect();
     let mut served = Served::default();
     let groups = networks::add(&mut builder, inventory, &active, &mirrors, &trees, &mut served);
+    let vaults = Vaults::add(&mut builder, inventory, &trees);
 
     let candidates: Vec<Candidate> = active
         .iter()
@@ -66,9 +71,11 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
         let list = builder.list(members, None);
         builder.row(vec![list; TURN_COUNT])
     }));
+    let row_count = rows.len();
     let directory = builder.directory(rows);
     let index_of: HashMap<Position, MirrorIndex> = positions.into_iter().zip(mirrors).collect();
-    add_repos(&mut builder, inventory, goods, &Numbers { trees, served, index_of }, directory)?;
+    let numbers = Numbers { trees, served, index_of, row_count };
+    add_repos(&mut builder, inventory, goods, &numbers, &vaults, directory)?;
     builder.finish()
 }
 
@@ -105,6 +112,8 @@ struct Numbers<'a> {
     trees: Trees<'a>,
     served: Served,
     index_of: HashMap<Position, MirrorIndex>,
+    /// Rows of a directory.
+    row_count: usize,
 }
 
 impl Numbers<'_> {
@@ -120,12 +129,14 @@ fn add_repos(
     inventory: &Inventory,
     goods: &Goods,
     numbers: &Numbers<'_>,
+    vaults: &Vaults,
     directory: DirectoryId,
 ) -> Result<(), Full> {
     let nothing = Sources::default();
     for of in repos_of(inventory) {
         let Some(&tree) = numbers.trees.get(of.tree) else { continue };
         let known = goods.repos.get(&of.key);
+        let vault = vaults.lists(builder, &of, numbers.row_count);
         let sources = Family::ALL.map(|family| known.map_or(&nothing, |repo| &repo.sources[family as usize]));
         let sets = Family::ALL.map(|family| {
             Protocol::ALL.map(|protocol| {
@@ -146,9 +157,10 @@ fn add_repos(
             arch: &of.key.arch,
             suffix: &suffix(of.release, of.repo, &of.key.arch),
             tree,
-            directory: [directory; 2],
-            sets,
+            directory: [vault.map_or(directory, |(own, _)| own); 2],
+            sets: vault.map_or(sets, |(_, own)| own),
             spares,
+            comment: of.release.sunset.as_deref(),
         })?;
     }
     Ok(())

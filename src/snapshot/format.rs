@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 14 | sections: offset, length |
+//! | 48 | 16 × 16 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -30,6 +30,8 @@
 //! | lists | `ListRecord` | ordered mirrors in `members`, going on in another list |
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
+//! | asns | `AsnRecord` | autonomous systems whose clients are a group, rising |
+//! | comments | `Text` | what is said of each repo, a line for people; nothing at all when nothing is said of any |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -42,7 +44,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// First bytes of every snapshot.
 pub const MAGIC: [u8; 8] = *b"MLSNAP\r\n";
 /// Version of the byte table; another version is refused, never guessed at.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Where the checksummed part begins.
 pub const CHECKED_FROM: usize = 16;
 /// Marks an absent number.
@@ -85,11 +87,15 @@ pub enum Section {
     Members,
     /// Client prefixes.
     Networks,
+    /// Autonomous systems.
+    Asns,
+    /// What is said of repos.
+    Comments,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 14] = [
+    pub const ALL: [Section; 16] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -104,6 +110,8 @@ impl Section {
         Section::Lists,
         Section::Members,
         Section::Networks,
+        Section::Asns,
+        Section::Comments,
     ];
 }
 
@@ -206,6 +214,8 @@ pub struct GroupRecord {
     pub name: Text,
     /// `Ending` as a number.
     pub ending: U32,
+    /// The group that its clients belong to besides, whose list follows; `NONE` for none. Its number is lower.
+    pub outer: U32,
 }
 
 /// A repo of one release and architecture.
@@ -268,6 +278,16 @@ pub struct NetworkRecord {
     pub kind: U16,
     /// Place or group number.
     pub target: U32,
+}
+
+/// An autonomous system whose clients are a group.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct AsnRecord {
+    /// Its number.
+    pub asn: U32,
+    /// The group.
+    pub group: U32,
 }
 
 /// Number of a mirror in one snapshot.
@@ -336,7 +356,8 @@ impl Evidence {
 pub enum Ending {
     /// Nothing, when it gave a mirror.
     Alone,
-    /// The list of the client's place.
+    /// What comes next: the list of the group around it, then that of the client's autonomous system, then that of its
+    /// place.
     ThenPlace,
 }
 

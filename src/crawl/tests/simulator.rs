@@ -285,6 +285,8 @@ struct Memory {
     truths: HashMap<RepoId, Truth>,
     verdicts: HashMap<Subject, Verdict>,
     changes: usize,
+    /// How often something was kept.
+    keeps: usize,
 }
 
 impl Recorder for Memory {
@@ -304,13 +306,12 @@ impl Recorder for Memory {
         Ok(self.verdicts.clone())
     }
 
-    fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError> {
-        self.truths.insert(repo, truth.clone());
-        self.changes += 1;
-        Ok(())
-    }
-
-    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+    fn keep(&mut self, truths: &[(RepoId, &Truth)], observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+        self.keeps += 1;
+        for (repo, truth) in truths {
+            self.truths.insert(*repo, (*truth).clone());
+            self.changes += 1;
+        }
         for observation in observations {
             self.changes += 1;
             let standing = match observation.finding.class() {
@@ -341,7 +342,7 @@ fn run_once(world: &World, targets: &Targets, memory: &mut Memory, trouble: Trou
     world.stuck_requests.set(0);
     world.answers.borrow_mut().clear();
     world.met.borrow_mut().clear();
-    let before = memory.changes;
+    let (before, keeps_before) = (memory.changes, memory.keeps);
     let began = world.now_millis.get();
     let options = Options { seed: run_seed, ..Options::default() };
     let mut last = None;
@@ -351,6 +352,8 @@ fn run_once(world: &World, targets: &Targets, memory: &mut Memory, trouble: Trou
     if report.is_inconclusive() {
         assert_eq!(memory.changes, before, "an inconclusive run changed something: {what}");
     }
+    let keeps = memory.keeps - keeps_before;
+    assert!(keeps <= 1, "a run is kept as a whole, not in {keeps} parts: {what}");
     assert!(report.observed == 0 || last.unwrap().done > 0, "{what}");
     let judged = report.truths_missing == 0;
     for family in Family::ALL.into_iter().filter(|_| judged) {
@@ -358,7 +361,7 @@ fn run_once(world: &World, targets: &Targets, memory: &mut Memory, trouble: Trou
             assert!(world.met.borrow().contains(&(mirror, family)), "m{mirror} was not met over {family}: {what}");
         }
     }
-    // One timeout for each family, for all protocols and repos; and one more where it is a canary.
+    // One timeout for each family, for all protocols and repos; and one more where it is asked again.
     let stuck = world.scripts.iter().filter(|script| **script == Script::Stuck).count() as u32;
     assert!(
         world.stuck_requests.get() <= stuck * 2 + 2,
