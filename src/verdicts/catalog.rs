@@ -1,7 +1,7 @@
 //! `Catalog`: the images of one folder, as its master's checksum file lists them and its server tells of them.
 //!
-//! Lives here: what is known of them, the marks by which generations are told apart, and how a catalog is kept. Not here:
-//! checksum files (`crawl`), who has the images (verdicts, as of repos).
+//! Lives here: what is known of them, the marks by which generations are told apart, and how a catalog is kept. Not
+//! here: checksum files (`crawl`), who has the images (verdicts, as of repos).
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -7,7 +7,8 @@
 //!   mirrors that the inventory names, rounded up, so that in a small inventory a bad mirror can leave.
 //! - A repo that would have no mirror at all after that gets the project's own servers, whatever was found of them.
 //!
-//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use (`images`).
+//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use
+//! (`images`).
 //!
 //! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back.
 //!
@@ -126,8 +127,8 @@ struct Before<'a, B> {
 }
 
 impl<B: AsRef<[u8]>> Before<'_, B> {
-    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, over one family, and keeps
-    /// what is to be kept.
+    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, over one family, and
+    /// keeps what is to be kept.
     fn compare(
         &self,
         old: &Carried<'_>,
