@@ -3,7 +3,7 @@
 # in the same process does to those who are served.
 #
 # usage: bench/crawl.sh [-m MIRRORS] [-r REPOS] [-d DELAY_MS] [-n THREADS] [-s SECONDS] [PART...]
-#        (defaults: 600 mirrors × 60 repos × 2 families at 50 ms, 256 threads, 10 s of load; parts: pass stuck serve)
+#        (defaults: 600 mirrors × 60 repos × 2 families at 50 ms, 184 threads, 10 s of load; parts: pass stuck serve)
 #   pass    a cold pass over all mirrors, then a warm one
 #   stuck   a cold pass over 300 mirrors, and one over 300 of which 10 accept and never answer; three of each, in turn
 #   serve   wrk's percentiles with and without a crawl in the same process; three of each, in turn
@@ -22,7 +22,7 @@ if [ "${FARM_INSIDE:-}" != yes ]; then
     cargo build -q --release --manifest-path "$top/Cargo.toml" --bins --example farm-server
   exec "$top/tools/farm.sh" enter "$0" "$@"
 fi
-mirrors=600 repos=60 delay_ms=50 threads=256 seconds=10
+mirrors=600 repos=60 delay_ms=50 threads=184 seconds=10
 while getopts "m:r:d:n:s:" option; do
   case $option in
     m) mirrors=$OPTARG ;;

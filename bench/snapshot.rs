@@ -92,6 +92,8 @@ fn made_up(dice: &mut Dice) -> Inventory {
         dir: format!("{tree}.1"),
         tree: tree_name(tree),
         arches: vec!["x86_64".to_owned()],
+        vault: Vec::new(),
+        sunset: None,
     };
     let repo = |number: usize| Repo {
         name: format!("repo-{number}"),
@@ -162,6 +164,7 @@ fn mirror(dice: &mut Dice, number: usize, countries: &[Country]) -> Mirror {
         asns: Vec::new(),
         cloud_regions: Vec::new(),
         families: if dice.below(3) == 0 { vec![Family::Ipv4] } else { Family::ALL.to_vec() },
+        crawled: true,
         origin: Origin::default(),
         name,
     }

@@ -104,13 +104,19 @@ const HEADS: &[(&str, bool)] = &[
     ("BREW / HTTP/1.1\r\nHost: h\r\n", false),
 ];
 
-/// The shipped lists, with an access log in `folder`.
+/// The shipped lists, with an access log in `folder`. Clients on this machine and in Europe's registry are in the
+/// autonomous system of a shipped mirror.
 fn stage(folder: &Path) -> (Arc<Shared>, LogWriter, AccessLog) {
     let mut config = Config::shipped();
     config.lists = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("lists"));
     config.trusted_proxies = Prefixes::parse(&["127.0.0.0/8".to_owned(), "10.0.0.0/8".to_owned()]).unwrap();
+    let systems = folder.join("systems.txt");
+    std::fs::write(&systems, "127.0.0.0/8 59105\n193.0.0.0/21 59105\n").unwrap();
+    config.asn = vec![systems];
     let edition: Edition =
         Sources::default().edition(&config, Tolerance::Refuse, &mut |problem| panic!("{problem}")).unwrap();
+    let peer = "127.0.0.1".parse().unwrap();
+    assert!(edition.atlas.asn_group(peer).is_some(), "the way of autonomous systems is taken");
     let (writer, mut logs) = LogWriter::start(&folder.join("access.log"), 1).unwrap();
     let shared = Shared::new(Live::new(edition), 1, writer.lines_lost());
     (Arc::new(shared), writer, logs.remove(0))

@@ -18,7 +18,7 @@ use mirrorlistd::crawl::{
 use mirrorlistd::inventory::read_text;
 use mirrorlistd::net::{Family, Prefixes};
 use mirrorlistd::verdicts::{
-    Catalog, Change, Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
+    Catalog, Change, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
 };
 
 /// Impatient, so that tests are short.
@@ -152,10 +152,6 @@ impl Recorder for Memory {
         Ok(HashMap::new())
     }
 
-    fn set_catalog(&mut self, _: RepoId, _: &Catalog) -> Result<(), StateError> {
-        Ok(())
-    }
-
     fn mirror(&mut self, name: &str) -> Result<MirrorId, StateError> {
         Ok(MirrorId(number(&mut self.mirrors, &name.to_owned())))
     }
@@ -172,12 +168,8 @@ impl Recorder for Memory {
         Ok(HashMap::new())
     }
 
-    fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError> {
-        self.truths.insert(repo, truth.clone());
-        Ok(())
-    }
-
-    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+        self.truths.extend(learned.truths.iter().map(|(repo, truth)| (*repo, (*truth).clone())));
         self.seen.extend_from_slice(observations);
         Ok(Vec::new())
     }
@@ -311,6 +303,7 @@ fn every_kind_of_bad_mirror_is_told_and_costs_no_more_than_its_cap() {
     pass(&mut memory, &fetch, &text);
     master_time.store(2000, Ordering::SeqCst);
     let (fine_before, began) = (fine.connections.load(Ordering::SeqCst), Instant::now());
+    let asked_before = fine.heads.lock().unwrap().len();
     let report = pass(&mut memory, &fetch, &text);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     let mut wrong = Vec::new();
@@ -328,7 +321,11 @@ fn every_kind_of_bad_mirror_is_told_and_costs_no_more_than_its_cap() {
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert_eq!(trap.connections.load(Ordering::SeqCst), 0, "a redirect was followed");
-    assert_eq!(fine.connections.load(Ordering::SeqCst) - fine_before, 2, "one for the greeting, one for the rest");
+    let asked = fine.heads.lock().unwrap()[asked_before..].iter().filter(|head| head.starts_with("GET ")).count();
+    let connections = fine.connections.load(Ordering::SeqCst) - fine_before;
+    // Two repos; it may be the good mirror that is asked once more, whether our own network still works.
+    assert_eq!(connections - (asked - 2), 2, "one for the greeting, one for the rest");
+    assert!((2..=3).contains(&asked), "{asked}");
     assert_eq!(report.changed.len(), 2);
     for head in fine.heads.lock().unwrap().iter().map(|head| head.to_ascii_lowercase()) {
         assert!(

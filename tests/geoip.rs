@@ -170,7 +170,7 @@ fn every_truncation_is_refused() {
     }
     let longer = [&whole[..], b"x"].concat();
     assert!(matches!(Table::open(&longer), Err(OpenError::Length { .. })));
-    assert!(matches!(Table::open(b"MZ".repeat(99)), Err(OpenError::Magic)));
+    assert!(matches!(Table::open(b"MZ".repeat(99)), Err(OpenError::Magic { .. })));
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn answer(known: &Known, mirror_count: usize, family: Family, line_count_max: us
     let repo = view.repo(view.find(b"9", b"x86_64", b"os").unwrap()).unwrap();
     let place = view.place("DE".parse().unwrap()).unwrap();
     assert_ne!(place, PlaceIndex::FALLBACK);
-    let whereabouts = Whereabouts { place, reason: Reason::Unknown, group: None, network: None };
+    let whereabouts = Whereabouts { place, reason: Reason::Unknown, group: None, network: None, system: None };
     let list = List::choose(&view, &repo, family, &whereabouts, 5, line_count_max);
     list.bases().iter().map(|base| String::from_utf8(base.to_vec()).unwrap()).collect()
 }
@@ -99,6 +99,14 @@ fn mirrors_that_are_behind_only_fill_up() {
     assert_eq!(answer(&known, 9, Family::Ipv4, 4).len(), 4);
     assert_eq!(answer(&known, 9, Family::Ipv4, 3), urls[..3]);
     assert_eq!(answer(&known, 9, Family::Ipv6, 10), ["http://last.example/"], "nobody has looked over IPv6");
+}
+
+#[test]
+fn a_list_without_a_good_mirror_ends_with_the_last_resort() {
+    let known = known(3, |_, _| Standing::Late);
+    let urls = answer(&known, 3, Family::Ipv4, 10);
+    assert_eq!((urls.len(), urls[3].as_str()), (4, "http://last.example/"), "{urls:?}");
+    assert_eq!(answer(&known, 3, Family::Ipv4, 2), urls[..2], "where there is room for it");
 }
 
 #[test]

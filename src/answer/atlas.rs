@@ -1,4 +1,5 @@
-//! `Atlas`: all that is known when a request is answered: a snapshot, a GeoIP table, client networks.
+//! `Atlas`: all that is known when a request is answered: a snapshot, tables of places and of autonomous systems,
+//! client networks.
 //!
 //! Made beside the running workers and then shared by them, frozen. Not here: who makes it when (`daemon`).
 
@@ -9,7 +10,7 @@ use ip_network::IpNetwork;
 
 use super::images::Catalogue;
 use crate::geoip::Table;
-use crate::net::PrefixMap;
+use crate::net::{Asn, PrefixMap};
 use crate::place::Code;
 use crate::snapshot::{Generation, GroupIndex, PlaceIndex, Target, View};
 use crate::sys::Map;
@@ -41,6 +42,7 @@ pub struct Atlas {
     groups: PrefixMap<GroupIndex>,
     told: PrefixMap<PlaceIndex>,
     catalogue: Catalogue,
+    asns: Option<Arc<Table<GeoBytes, Asn>>>,
 }
 
 impl Atlas {
@@ -58,7 +60,12 @@ impl Atlas {
         let geo_places = geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
         let (groups, told) = (PrefixMap::new(groups), PrefixMap::new(told));
         let catalogue = Catalogue::of(&view);
-        Atlas { generation, view, geo, geo_places, groups, told, catalogue }
+        Atlas { generation, view, geo, geo_places, groups, told, catalogue, asns: None }
+    }
+
+    /// The same with a table of autonomous systems, or without one.
+    pub fn with_asns(self, asns: Option<Arc<Table<GeoBytes, Asn>>>) -> Atlas {
+        Atlas { asns, ..self }
     }
 
     /// Number of the snapshot.
@@ -81,6 +88,25 @@ impl Atlas {
         &self.geo
     }
 
+    /// The table of autonomous systems, where there is one.
+    pub fn asn_table(&self) -> Option<&Table<GeoBytes, Asn>> {
+        self.asns.as_deref()
+    }
+
+    /// The autonomous system a client is in; none without a table.
+    pub fn asn(&self, client: IpAddr) -> Option<Asn> {
+        self.asns.as_deref()?.asn(client)
+    }
+
+    /// The group of the autonomous system a client is in. Nobody is asked where no system has a group.
+    pub fn asn_group(&self, client: IpAddr) -> Option<(Asn, GroupIndex)> {
+        if self.view.asns().len() == 0 {
+            return None;
+        }
+        let asn = self.asn(client)?;
+        Some((asn, self.view.asn_group(asn)?))
+    }
+
     /// The group a client's network belongs to, by the longest prefix.
     pub fn group(&self, client: IpAddr) -> Option<(IpNetwork, GroupIndex)> {
         self.groups.longest_match(client).map(|(network, &group)| (network, group))
@@ -93,6 +119,6 @@ impl Atlas {
 
     /// Where the GeoIP table has a client, and the place of the snapshot that stands for it.
     pub fn geo(&self, client: IpAddr) -> Option<(Code, PlaceIndex)> {
-        self.geo_places.get(usize::from(self.geo.lookup(client)?.0)).copied()
+        self.geo_places.get(self.geo.lookup(client)?.0 as usize).copied()
     }
 }

@@ -1,6 +1,7 @@
 //! The CentOS mirrorlist dialect: `GET /?release=&arch=&repo=[&cc=]`, one line of text per mirror.
 //!
-//! Lives here: the order in which parameters are missed, and what is answered. Every answer has status 200: dnf repeats
+//! Lives here: the order in which parameters are missed, and what is answered. A list may begin with a comment, of a
+//! release that has come to its end. Every answer has status 200: dnf repeats
 //! a list request that was answered with an error twelve times.
 
 use std::net::IpAddr;
@@ -80,17 +81,26 @@ pub struct Answer<'a> {
     pub outcome: Outcome,
     /// The repo, when it is known.
     pub repo: Option<RepoIndex>,
+    /// What is said of the repo before the list.
+    comment: Option<&'a [u8]>,
     list: Option<List<'a>>,
 }
+
+/// What goes before and after a comment: clients pass over lines that begin with `#`.
+const COMMENT: [&[u8]; 2] = [b"# ", b"\n"];
 
 impl Answer<'_> {
     /// Length of the body, bytes.
     pub fn body_bytes(&self) -> usize {
-        self.list.as_ref().map_or(self.outcome.line().len(), List::text_bytes)
+        let comment_bytes = self.comment.map_or(0, |comment| COMMENT[0].len() + comment.len() + COMMENT[1].len());
+        comment_bytes + self.list.as_ref().map_or(self.outcome.line().len(), List::text_bytes)
     }
 
     /// Appends the body.
     pub fn write(&self, out: &mut Vec<u8>) {
+        if let Some(comment) = self.comment {
+            [COMMENT[0], comment, COMMENT[1]].into_iter().for_each(|part| out.extend_from_slice(part));
+        }
         match &self.list {
             Some(list) => list.write_text(out),
             None => out.extend_from_slice(self.outcome.line()),
@@ -121,7 +131,7 @@ pub fn answer<'a>(
     unix_seconds: u64,
     line_count_max: usize,
 ) -> Answer<'a> {
-    let refused = |outcome| Answer { outcome, repo: None, list: None };
+    let refused = |outcome| Answer { outcome, repo: None, comment: None, list: None };
     let index = match find(atlas, query) {
         Ok(index) => index,
         Err(outcome) => return refused(outcome),
@@ -137,5 +147,5 @@ pub fn answer<'a>(
         Supply::OtherFamily => Outcome::OtherFamily,
         Supply::Nothing => Outcome::Empty,
     };
-    Answer { outcome, repo: Some(index), list: Some(list) }
+    Answer { outcome, repo: Some(index), comment: view.comment(index), list: Some(list) }
 }

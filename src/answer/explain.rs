@@ -49,10 +49,23 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
     say(match (whereabouts.network, whereabouts.group.and_then(|group| view.group(group))) {
         (Some(network), Some((name, Ending::Alone))) => format!("network     {network}: {name}; its mirrors alone"),
         (Some(network), Some((name, Ending::ThenPlace))) => {
-            format!("network     {network}: {name}; its mirrors first, then those of the place")
+            format!("network     {network}: {name}; its mirrors before what comes next")
         }
         _ => "network     none that the inventory names".to_owned(),
     });
+    for group in whereabouts.groups(view).skip(usize::from(whereabouts.group.is_some())) {
+        let (name, ending) = view.group(group).unwrap_or(("", Ending::ThenPlace));
+        let then = if ending == Ending::Alone { "its mirrors alone" } else { "its mirrors before what comes next" };
+        say(format!("then        {name}; {then}"));
+    }
+    say(match (atlas.asn_table().is_some(), atlas.asn(client)) {
+        (false, _) => "system      there is no table of autonomous systems".to_owned(),
+        (true, None) => "system      the table does not know the address".to_owned(),
+        (true, Some(asn)) => format!("system      {asn}"),
+    });
+    if let Some(comment) = centos::find(atlas, query).ok().and_then(|index| view.comment(index)) {
+        say(format!("comment     {}", String::from_utf8_lossy(comment)));
+    }
     say(format!("place       {}", place_and_reason(atlas, &whereabouts, query)));
     let turn = turn::of_client(client, unix_seconds, view.turn_count());
     say(format!(
@@ -61,8 +74,7 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
         if family == Family::Ipv4 { "its /24" } else { "its /48" }
     ));
     let list = List::choose(view, &repo, family, &whereabouts, turn, line_count_max);
-    let from_group = whereabouts.group.map(Row::Group);
-    for row in from_group.into_iter().chain([Row::Place(whereabouts.place)]) {
+    for row in whereabouts.groups(view).map(Row::Group).chain([Row::Place(whereabouts.place)]) {
         mirrors(&mut text, atlas, &repo, family, row, turn, &list);
     }
     text.push_str(match list.supply() {

@@ -1,12 +1,12 @@
 //! `List`: the mirrors one client gets for one repo.
 //!
-//! Lives here: walking the lists of the client's group and place through the set of good mirrors, and when these are
+//! Lives here: walking the lists of the client's groups and place through the set of good mirrors, and when these are
 //! too few through the set of those to spare.
 //! Not here: where the client is (`locate`), how a list is dressed (one file per dialect).
 
 use super::locate::Whereabouts;
 use crate::net::Family;
-use crate::snapshot::{Ending, Repo, Row, Serving, View};
+use crate::snapshot::{Candidates, Ending, Repo, Row, Serving, View};
 
 /// Most mirrors a list can have, whatever the configuration.
 pub const LINES_MAX: usize = 64;
@@ -33,9 +33,9 @@ pub struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The first good mirrors of the client's group and place, `count_max` at most, those that are behind only where
-    /// the good ones are too few; or what there is instead, so that a client is never left with nothing when there is
-    /// something.
+    /// The first good mirrors of the client's groups and place, `count_max` at most, those to spare only where the good
+    /// ones are too few; or what there is instead, so that a client is never left with nothing when there is something.
+    /// A list without any good mirror ends with the tree's last resort.
     pub fn choose<B: AsRef<[u8]>>(
         view: &'a View<B>,
         repo: &Repo<'a>,
@@ -46,20 +46,24 @@ impl<'a> List<'a> {
     ) -> List<'a> {
         let mut list = List { bases: [&[]; LINES_MAX], count: 0, suffix: repo.suffix, supply: Supply::Mirrors };
         let count_max = count_max.min(LINES_MAX);
-        list.fill(view, repo, family, whereabouts, turn, count_max);
-        if list.count > 0 {
+        if list.fill(view, repo, family, whereabouts, turn, count_max) {
             return list;
         }
         if let Some(url) = view.last_resort(repo.tree) {
-            (list.bases[0], list.count, list.supply) = (url, 1, Supply::LastResort);
+            if list.count == 0 {
+                list.supply = Supply::LastResort;
+            }
+            list.add(url, count_max);
             return list;
         }
-        list.fill(view, repo, family.other(), whereabouts, turn, count_max);
-        list.supply = if list.count > 0 { Supply::OtherFamily } else { Supply::Nothing };
+        if list.count == 0 {
+            list.fill(view, repo, family.other(), whereabouts, turn, count_max);
+            list.supply = if list.count > 0 { Supply::OtherFamily } else { Supply::Nothing };
+        }
         list
     }
 
-    /// Adds the good mirrors of one family.
+    /// Adds the mirrors of one family; tells whether any of them is a good one.
     fn fill<B: AsRef<[u8]>>(
         &mut self,
         view: &'a View<B>,
@@ -68,35 +72,52 @@ impl<'a> List<'a> {
         whereabouts: &Whereabouts,
         turn: usize,
         count_max: usize,
-    ) {
-        let mut walk = |serving: &Serving<'a>, row| {
-            // A row has each mirror once, and none is both good and to spare; only a mirror of the group may come again
-            // in the place's row.
-            let before = self.count;
-            for mirror in view.candidates(repo, family, row, turn) {
-                if self.count == count_max {
-                    break;
-                }
-                let Some(base) = serving.base(mirror) else { continue };
-                if !self.bases[..before].contains(&base) {
-                    self.bases[self.count] = base;
-                    self.count += 1;
-                }
-            }
-            self.count
-        };
+    ) -> bool {
         let serving = view.serving(repo, family);
-        if let Some(group) = whereabouts.group {
-            let found = walk(&serving, Row::Group(group));
-            if found > 0 && view.ending(group) == Some(Ending::Alone) {
-                return;
+        let mut any_good = false;
+        for group in whereabouts.groups(view) {
+            let candidates = view.candidates(repo, family, Row::Group(group), turn);
+            let found = self.walk(candidates, &serving, count_max);
+            any_good |= found;
+            if found && view.ending(group) == Some(Ending::Alone) {
+                return true;
             }
         }
-        let found = walk(&serving, Row::Place(whereabouts.place));
-        if found < count_max
+        let candidates = || view.candidates(repo, family, Row::Place(whereabouts.place), turn);
+        any_good |= self.walk(candidates(), &serving, count_max);
+        if self.count < count_max
             && let Some(sparing) = view.sparing(repo, family)
         {
-            walk(&sparing, Row::Place(whereabouts.place));
+            self.walk(candidates(), &sparing, count_max);
+        }
+        any_good
+    }
+
+    /// Adds those of a row that serve the repo; tells whether there is any, new or not.
+    fn walk(&mut self, candidates: Candidates<'_>, serving: &Serving<'a>, count_max: usize) -> bool {
+        // A row has each mirror once, and none is both good and to spare; only a mirror of a group may come again in
+        // another row.
+        let before = self.count;
+        let mut found = false;
+        for mirror in candidates {
+            if self.count == count_max {
+                break;
+            }
+            let Some(base) = serving.base(mirror) else { continue };
+            found = true;
+            if !self.bases[..before].contains(&base) {
+                self.bases[self.count] = base;
+                self.count += 1;
+            }
+        }
+        found
+    }
+
+    /// Adds one URL behind all others, unless it is there already.
+    fn add(&mut self, base: &'a [u8], count_max: usize) {
+        if self.count < count_max && !self.bases().contains(&base) {
+            self.bases[self.count] = base;
+            self.count += 1;
         }
     }
 

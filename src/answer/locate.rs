@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use ip_network::IpNetwork;
 
 use super::atlas::Atlas;
+use crate::net::Asn;
 use crate::place::Code;
-use crate::snapshot::{GroupIndex, PlaceIndex};
+use crate::snapshot::{GroupIndex, PlaceIndex, View};
 
 /// Where a client is, and whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Whereabouts {
     pub group: Option<GroupIndex>,
     /// The network that says so.
     pub network: Option<IpNetwork>,
+    /// The autonomous system it is in, where that has a group, and the group.
+    pub system: Option<(Asn, GroupIndex)>,
 }
 
 /// Why a client is taken to be at a place.
@@ -47,7 +50,14 @@ impl Whereabouts {
         } else {
             (named(atlas, asked).unwrap_or(PlaceIndex::FALLBACK), Reason::Asked)
         };
-        Whereabouts { place, reason, group, network }
+        Whereabouts { place, reason, group, network, system: atlas.asn_group(client) }
+    }
+
+    /// All groups it belongs to, in the order in which their lists come: that of its network, those of the networks
+    /// around that, that of its autonomous system.
+    pub fn groups<B: AsRef<[u8]>>(&self, view: &View<B>) -> impl Iterator<Item = GroupIndex> {
+        let around = self.group.into_iter().flat_map(|group| view.groups_around(group));
+        around.chain(self.system.map(|(_, group)| group))
     }
 }
 

@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Outcome::Published(generation) => println!("published generation {generation}"),
         Outcome::Unchanged(generation) => println!("generation {generation} is what follows already"),
         Outcome::Refused(reasons) => {
-            reasons.iter().for_each(|reason| println!("refused {reason}"));
+            reasons.iter().for_each(|reason| println!("refused {}: {reason}", reason.name()));
             return Err(Failure::Guard(format!(
                 "the guard refuses ({} reasons, the first: {}); what is published stays; --force publishes in spite",
                 reasons.len(),

@@ -57,7 +57,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let atlas = match &args.snapshot {
         Some(path) => {
             let geo = GeoCache::default().table(&config.geoip, None, &|_, _| None)?;
-            own = Atlas::new(snapshot::Generation::default(), snapshot::open(path)?, geo);
+            let asns = GeoCache::default().asn_table(&config.asn, None)?;
+            own = Atlas::new(snapshot::Generation::default(), snapshot::open(path)?, geo).with_asns(asns);
             &own
         }
         None => {

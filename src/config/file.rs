@@ -35,6 +35,8 @@ pub struct Config {
     pub build: bool,
     /// GeoIP databases or one compiled table; none: the table in the program.
     pub geoip: Vec<PathBuf>,
+    /// ASN databases, text files or one compiled table; none: nobody's autonomous system is known.
+    pub asn: Vec<PathBuf>,
     /// Most mirrors in a list.
     pub lines_max: usize,
     /// Access log: a file, `-` for standard output; none: no log.
@@ -78,6 +80,8 @@ pub struct Crawl {
     pub mirrors_min: usize,
     /// Repos with mirrors that have to be left.
     pub repos_min: usize,
+    /// Mirrors of each tree, those that were good longest, that must not fail together with the master; 0: none.
+    pub canaries: usize,
 }
 
 /// Why a configuration cannot be used.
@@ -132,6 +136,7 @@ struct Written {
     state: Option<PathBuf>,
     build: bool,
     geoip: Vec<PathBuf>,
+    asn: Vec<PathBuf>,
     lines_max: usize,
     access_log: Option<PathBuf>,
     trusted_proxies: Vec<String>,
@@ -161,6 +166,7 @@ struct WrittenCrawl {
     behind_seconds_max: u64,
     mirrors_min: usize,
     repos_min: usize,
+    canaries: usize,
 }
 
 impl Default for WrittenCrawl {
@@ -168,7 +174,7 @@ impl Default for WrittenCrawl {
         WrittenCrawl {
             enabled: false,
             interval_seconds: 3600,
-            threads: 256,
+            threads: 184,
             contact: None,
             internal: Vec::new(),
             roots: None,
@@ -178,6 +184,7 @@ impl Default for WrittenCrawl {
             behind_seconds_max: 86_400,
             mirrors_min: 6,
             repos_min: 20,
+            canaries: 3,
         }
     }
 }
@@ -195,6 +202,7 @@ impl Default for Written {
             state: None,
             build: true,
             geoip: Vec::new(),
+            asn: Vec::new(),
             lines_max: 10,
             access_log: None,
             trusted_proxies: Vec::new(),
@@ -285,6 +293,7 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         behind_seconds_max: crawl.behind_seconds_max,
         mirrors_min: crawl.mirrors_min,
         repos_min: crawl.repos_min,
+        canaries: within("crawl.canaries", crawl.canaries as u64, 0..=100)? as usize,
     };
     Ok(Config {
         crawl,
@@ -296,6 +305,7 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         state: written.state.map(place),
         build: written.build,
         geoip: written.geoip.into_iter().map(place).collect(),
+        asn: written.asn.into_iter().map(place).collect(),
         lines_max: within("lines_max", written.lines_max as u64, 1..=LINES_MAX as u64)? as usize,
         access_log: written.access_log.map(|log| if log.as_os_str() == "-" { log } else { place(log) }),
         trusted_proxies: prefixes("trusted_proxies", &written.trusted_proxies)?,
@@ -331,11 +341,13 @@ mod tests {
 
     #[test]
     fn paths_start_from_the_file() {
-        let config = parse("lists = 'l'\nstate = '/var/lib/m'\naccess_log = '-'\ngeoip = ['c.mmdb']").unwrap();
+        let config =
+            parse("lists = 'l'\nstate = '/var/lib/m'\naccess_log = '-'\ngeoip = ['c.mmdb']\nasn = ['a.txt']").unwrap();
         assert_eq!(config.lists, Some("/etc/mirrorlistd/l".into()));
         assert_eq!(config.state, Some("/var/lib/m".into()));
         assert_eq!(config.access_log, Some("-".into()));
         assert_eq!(config.geoip, [PathBuf::from("/etc/mirrorlistd/c.mmdb")]);
+        assert_eq!(config.asn, [PathBuf::from("/etc/mirrorlistd/a.txt")]);
     }
 
     #[test]
@@ -348,6 +360,7 @@ mod tests {
             ("listen = []", "m.toml: listen: names no address"),
             ("build = false", "`state` must name the folder"),
             ("trusted_proxies = ['10.0.0.1/8']", "m.toml: trusted_proxies: `10.0.0.1/8` is no network"),
+            ("[crawl]\ncanaries = 101", "m.toml: crawl.canaries: 101 is not between 0 and 100"),
             ("idle_seconds = 0", "m.toml: idle_seconds: 0 is not between 1 and 3600"),
         ] {
             let error = parse(text).unwrap_err();

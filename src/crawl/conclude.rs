@@ -4,7 +4,7 @@
 //! run says nothing about mirrors. Each family is judged by itself: a machine without IPv6 says nothing about mirrors'
 //! IPv6.
 //!
-//! Not here: how canaries are asked (`pass`).
+//! Not here: how mirrors are asked again (`pass`), and whether those that should never fail do (`canaries`).
 
 use std::collections::HashMap;
 

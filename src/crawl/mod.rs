@@ -2,6 +2,7 @@
 //!
 //! - `pass`       one complete pass: masters, mirrors, whether to believe it, what is kept; its `Report`
 //! - `conclude`   whether a run is believed; `report` says what it was
+//! - `canaries`   whether those that should never fail all have
 //! - `targets`    what an inventory gives to look at: repos, folders of images, and doors of mirrors that have them
 //! - `schedule`   who is asked for what in a run, in lanes
 //! - `lane`       one host over one family: what is asked next, and what an answer means for the rest
@@ -19,6 +20,7 @@
 //! Not here: what is held of a mirror after several looks (`verdicts`), what follows for lists (`plan`).
 
 mod address;
+mod canaries;
 mod classify;
 mod conclude;
 mod crew;

@@ -1,13 +1,15 @@
 //! One complete pass: masters, mirrors, whether to believe it, and only then what is kept.
 //!
-//! Nothing is kept before the end: a run of which it turns out that it says nothing must not have changed anything. A
-//! pass of the largest size (144,000 looks) holds some 30 MB that long.
+//! Nothing is kept before the end, and then all at once: a run of which it turns out that it says nothing must not have
+//! changed anything, and nobody must plan from half of one. A pass of the largest size (144,000 looks) holds some 60 MB
+//! that long.
 //!
 //! Lives here: the order of things. Not here: who is asked (`schedule`), by whom (`crew`), what answers mean (`look`).
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use super::canaries;
 use super::classify;
 use super::conclude;
 use super::crew::Crew;
@@ -20,12 +22,10 @@ use super::schedule::{self, Basis};
 use super::targets::Targets;
 use crate::net::Family;
 use crate::verdicts::{
-    Catalog, Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError,
-    Subject, Truth, Verdict,
+    Catalog, Change, Class, Damping, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, Standing, State,
+    StateError, Subject, Truth, Verdict,
 };
 
-/// Observations that are kept at once.
-const BATCH: usize = 2000;
 /// Ways to a master that are tried one after the other.
 const WAYS_MAX: usize = 4;
 /// Answers after which progress is told.
@@ -51,6 +51,8 @@ pub struct Options {
     /// Files of one deep check at most.
     pub inspected_files_max: usize,
     /// Mirrors that are asked once more at the end, whether we can still hear.
+    pub asked_again_max: usize,
+    /// Mirrors of each tree, those that were good longest, that must not fail together with the master.
     pub canaries: usize,
 }
 
@@ -65,7 +67,8 @@ impl Default for Options {
             misses_max: 3,
             inspections_per_door: 1,
             inspected_files_max: 4,
-            canaries: 5,
+            asked_again_max: 5,
+            canaries: 3,
         }
     }
 }
@@ -82,12 +85,9 @@ pub trait Recorder {
     fn verdicts(&self) -> Result<HashMap<Subject, Verdict>, StateError>;
     /// What masters have shown of folders of images.
     fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError>;
-    /// Keeps what a master has shown of a folder of images.
-    fn set_catalog(&mut self, folder: RepoId, catalog: &Catalog) -> Result<(), StateError>;
-    /// Keeps what a master has shown.
-    fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError>;
-    /// Keeps observations; returns what they changed.
-    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError>;
+    /// Keeps what a pass found, all of it or nothing: what masters have shown, and what was observed of mirrors.
+    /// Returns what that changed.
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError>;
 }
 
 /// The state, with the damping that observations change its verdicts by.
@@ -119,16 +119,8 @@ impl Recorder for Kept<'_> {
         self.state.catalogs()
     }
 
-    fn set_catalog(&mut self, folder: RepoId, catalog: &Catalog) -> Result<(), StateError> {
-        self.state.set_catalog(folder, catalog)
-    }
-
-    fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError> {
-        self.state.set_truth(repo, truth)
-    }
-
-    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
-        self.state.observe(observations, &self.damping)
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+        self.state.keep(learned, observations, &self.damping)
     }
 }
 
@@ -388,39 +380,42 @@ impl Pass<'_> {
             let mut report =
                 conclude::judge(&showing, |mirror| good.contains(&(family, mirror)), !self.learned.is_empty());
             let silence = showing.values().any(|shown| shown.silent);
-            if report.inconclusive.is_none() && silence && self.options.canaries > 0 {
-                report.inconclusive = self.ask_canaries(family);
+            if report.inconclusive.is_none() && silence && self.options.asked_again_max > 0 {
+                report.inconclusive = self.ask_again(family);
             }
             self.report.families[at] = report;
         }
+        let (outcomes, silent) = (self.outcomes.iter(), &self.report.without_master);
+        self.report.failed_canaries =
+            canaries::failed(&self.targets, outcomes, verdicts, silent, self.options.canaries);
     }
 
     /// Asks some of those that answered once more: when all of them are silent now, we have gone deaf on the way, and
     /// nobody knows since when.
-    fn ask_canaries(&mut self, family: Family) -> Option<String> {
-        let mut canaries: Vec<Task> = Vec::new();
+    fn ask_again(&mut self, family: Family) -> Option<String> {
+        let mut asked: Vec<Task> = Vec::new();
         let mut chosen = HashSet::new();
         for outcome in self.outcomes.iter().filter(|outcome| outcome.family == family) {
             let mirror = self.targets.doors[outcome.task.door as usize].mirror;
             if outcome.finding.class() != Class::Silent && chosen.insert(mirror) {
-                canaries.push(outcome.task);
+                asked.push(outcome.task);
             }
         }
-        self.dice.shuffle(&mut canaries);
-        canaries.truncate(self.options.canaries);
-        if canaries.is_empty() {
+        self.dice.shuffle(&mut asked);
+        asked.truncate(self.options.asked_again_max);
+        if asked.is_empty() {
             return None;
         }
         let one = |(at, &task): (usize, &Task)| {
             let task = Task { known: Known::Unknown, ..task };
             Lane::new(at as u32, family, [task].into(), Vec::new(), u32::MAX)
         };
-        let lanes = canaries.iter().enumerate().map(one).collect();
+        let lanes = asked.iter().enumerate().map(one).collect();
         let mut heard = 0;
         self.walk(Stage::Closing, lanes, false, &mut |outcome| {
             heard += u32::from(outcome.finding.class() != Class::Silent);
         });
-        (heard == 0).then(|| format!("{} mirrors that answered in this run no longer do", canaries.len()))
+        (heard == 0).then(|| format!("{} mirrors that answered in this run no longer do", asked.len()))
     }
 
     /// Keeps what can be believed.
@@ -434,20 +429,20 @@ impl Pass<'_> {
             self.report.mirrors.entry(door.name.clone()).or_default().add(outcome.finding);
         }
         self.report.seconds = self.crew.now_millis().saturating_sub(self.began_millis) / 1000;
+        let mut learned = Learned::default();
         if !self.report.is_inconclusive() {
-            let mut learned: Vec<u32> = self.learned.iter().copied().collect();
-            learned.sort_unstable();
-            for repo in learned {
-                let id = self.targets.repos[repo as usize].id;
+            let mut ids: Vec<RepoId> = self.learned.iter().map(|&repo| self.targets.repos[repo as usize].id).collect();
+            ids.sort_unstable_by_key(|id| id.0);
+            for id in ids {
                 match self.catalogs.get(&id) {
-                    Some(catalog) => recorder.set_catalog(id, catalog)?,
-                    None => recorder.set_truth(id, &self.truths[&id])?,
+                    Some(catalog) => learned.catalogs.push((id, catalog)),
+                    None => learned.truths.push((id, &self.truths[&id])),
                 }
             }
         }
         let believed = |family| self.report.family(family).inconclusive.is_none();
         let believed = Family::ALL.map(believed);
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut observations = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
             let door = &self.targets.doors[outcome.task.door as usize];
             let Some(mirror) = door.mirror.filter(|_| believed[usize::from(outcome.family == Family::Ipv6)]) else {
@@ -455,15 +450,12 @@ impl Pass<'_> {
             };
             let repo = self.targets.repos[outcome.task.repo as usize].id;
             let subject = Subject { mirror, repo, family: outcome.family, protocol: door.protocol };
-            batch.push(Observation { subject, finding: outcome.finding, evidence: outcome.evidence });
-            self.report.observed += 1;
-            if batch.len() == BATCH {
-                self.report.changes.extend(recorder.observe(&batch)?);
-                batch.clear();
-            }
+            observations.push(Observation { subject, finding: outcome.finding, evidence: outcome.evidence });
         }
-        if !batch.is_empty() {
-            self.report.changes.extend(recorder.observe(&batch)?);
+        observations.sort_by_key(|one| (one.subject.mirror.0, one.subject.repo.0));
+        if !learned.is_empty() || !observations.is_empty() {
+            self.report.changes = recorder.keep(&learned, &observations)?;
+            self.report.observed = observations.len() as u64;
         }
         Ok(())
     }

@@ -115,6 +115,8 @@ pub struct Report {
     pub truths_old: u32,
     /// Repos whose master has never answered: their mirrors are not looked at.
     pub truths_missing: u32,
+    /// Trees whose canaries have all failed, a sentence for each: what follows should not be published.
+    pub failed_canaries: Vec<String>,
     /// Requests in all.
     pub requests: u64,
     /// Bytes that came in.

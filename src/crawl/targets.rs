@@ -1,7 +1,8 @@
 //! `Targets`: what an inventory gives to look at.
 //!
 //! Lives here: repos with the file that tells their state, folders of images, the images in them once they are known,
-//! and doors: a mirror's base URL for one tree and protocol.
+//! and doors: a mirror's base URL for one tree and protocol. Mirrors that are not to be crawled have none, and releases
+//! with a vault no repos and images: nothing depends on them.
 //! Not here: which of them are looked at in a run (`schedule`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -70,7 +71,7 @@ pub struct Targets {
     pub repos: Vec<Repo>,
     /// Folders of images by their index among the repos.
     pub folders: BTreeMap<u32, Folder>,
-    /// All doors: of active mirrors, and of masters.
+    /// All doors: of active mirrors that are crawled, and of masters.
     pub doors: Vec<Door>,
 }
 
@@ -80,7 +81,8 @@ impl Targets {
         let mut targets = Targets::default();
         for distribution in &inventory.distributions {
             for repo in &distribution.repos {
-                for release in distribution.releases.iter().filter(|release| repo.releases.contains(&release.name)) {
+                let has_it = |release: &&Release| repo.releases.contains(&release.name) && release.vault.is_empty();
+                for release in distribution.releases.iter().filter(has_it) {
                     for arch in repo.arches.as_ref().unwrap_or(&release.arches) {
                         let key =
                             RepoKey { release: release.name.clone(), arch: arch.clone(), repo: repo.name.clone() };
@@ -105,7 +107,7 @@ impl Targets {
             });
         }
         for mirror in &inventory.mirrors {
-            if matches!(mirror.status, Status::Active | Status::Master) {
+            if matches!(mirror.status, Status::Active | Status::Master) && mirror.crawled {
                 let id = recorder.mirror(&mirror.name)?;
                 targets.add_mirror(mirror, id);
             }

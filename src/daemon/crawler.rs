@@ -12,7 +12,9 @@ use signal_hook::low_level;
 
 use super::cycle::{self, Outcome};
 use super::run::Origin;
+use crate::plan::guard::Refusal;
 use crate::serve::Shared;
+use crate::sys;
 
 /// After a cycle that failed, the next one begins no later than so.
 const RETRY: Duration = Duration::from_secs(300);
@@ -21,6 +23,8 @@ const RETRY: Duration = Duration::from_secs(300);
 pub fn start(origin: &Origin, shared: Arc<Shared>) -> std::io::Result<()> {
     let origin = origin.clone();
     thread::Builder::new().name("crawler".to_owned()).spawn(move || {
+        // Whoever is served must not wait for those who look at mirrors.
+        sys::yield_to_others();
         loop {
             // A fault of ours in one cycle must not end all crawling; what it had not finished is not kept.
             let made = panic::catch_unwind(AssertUnwindSafe(|| cycle(&origin, &shared)));
@@ -69,8 +73,12 @@ fn cycle(origin: &Origin, shared: &Shared) -> Duration {
         Outcome::Unchanged(_) => vitals.crawls_unchanged.add(1),
         Outcome::Refused(reasons) => {
             vitals.crawls_refused.add(1);
+            for (count, name) in vitals.publications_refused.iter().zip(Refusal::NAMES) {
+                count.add(u64::from(reasons.iter().any(|reason| reason.name() == name)));
+            }
             for reason in reasons {
-                eprintln!("crawl state=refused note=\"what is published stays\" reason=\"{reason}\"");
+                let name = reason.name();
+                eprintln!("crawl state=refused by={name} note=\"what is published stays\" reason=\"{reason}\"");
             }
         }
         Outcome::Inconclusive(reasons) => {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::crawl::{self, Allowed, Dialer, Kept, Options, Progress, Report, Targets, Threads};
 use crate::inventory::{self, Problem};
 use crate::net::Family;
-use crate::plan::guard::Minimums;
+use crate::plan::guard::{Minimums, Refusal};
 use crate::snapshot::{Generation, Store};
 use crate::verdicts::{Change, Class, Damping, Keep, MirrorId, RepoId, RunCounts, RunOutcome, Standing, State};
 
@@ -32,7 +32,7 @@ pub enum Outcome {
     /// Nothing: it would have been what is in use.
     Unchanged(Generation),
     /// Nothing: the guard refused, with these reasons.
-    Refused(Vec<String>),
+    Refused(Vec<Refusal>),
     /// Nothing: the pass says nothing of the mirrors, because we could not hear.
     Inconclusive(Vec<String>),
 }
@@ -64,10 +64,9 @@ pub fn run(
         return Ok(Cycle { report: crawled, changes, outcome: Outcome::Inconclusive(reasons) });
     }
     let publication = Publication::plan(&reading.inventory, Some(folder), &minimums(config))?;
-    let refusals = &publication.decision.refusals;
-    if !refusals.is_empty() && !force {
-        let reasons = refusals.iter().map(ToString::to_string).collect();
-        return Ok(Cycle { report: crawled, changes, outcome: Outcome::Refused(reasons) });
+    if !publication.decision.refusals.is_empty() && !force {
+        let outcome = Outcome::Refused(publication.decision.refusals);
+        return Ok(Cycle { report: crawled, changes, outcome });
     }
     let (generation, is_new) = Store::new(folder).publish(&publication.bytes)?;
     let outcome = if is_new { Outcome::Published(generation) } else { Outcome::Unchanged(generation) };
@@ -100,9 +99,15 @@ fn pass(
     let allowed = Allowed::new(settings.internal.clone());
     let dialer = Dialer::new(settings.contact.as_deref(), allowed, settings.roots.as_deref())?;
     let mut crew = Threads::new(&dialer, settings.threads);
-    let options = Options { seed: seed(), ..Options::default() };
+    let options = Options { seed: seed(), canaries: settings.canaries, ..Options::default() };
     let report = crawl::run(&targets, &mut kept, &mut crew, &options, progress)?;
-    let outcome = if report.is_inconclusive() { RunOutcome::Inconclusive } else { RunOutcome::Complete };
+    let (outcome, note) = if report.is_inconclusive() {
+        (RunOutcome::Inconclusive, inconclusive(&report))
+    } else if !report.failed_canaries.is_empty() {
+        (RunOutcome::Doubted, report.failed_canaries.clone())
+    } else {
+        (RunOutcome::Complete, inconclusive(&report))
+    };
     let counts = RunCounts {
         mirrors: report.mirrors.len() as u64,
         good: report.class_count(Class::Good),
@@ -113,7 +118,7 @@ fn pass(
         requests: report.requests,
         bytes: report.bytes,
     };
-    state.end_run(run, unix_seconds(), outcome, &counts, &inconclusive(&report).join("; "))?;
+    state.end_run(run, unix_seconds(), outcome, &counts, &note.join("; "))?;
     let changes = change_lines(&state, &report.changes)?;
     Ok((report, changes))
 }

@@ -1,7 +1,7 @@
 //! The running program: threads, signals, reloads.
 //!
 //! - `sources`   `Sources`: from a configuration to what workers answer from
-//! - `geo`       the GeoIP table: the one in the program, a compiled one, or databases to compile
+//! - `geo`       tables of places and autonomous systems: in the program, compiled, or databases to compile
 //! - `pages`     what operators give the pages for images: reads the logo
 //! - `publication`  what is to be published, and what the guard says of it
 //! - `cycle`     a pass over all mirrors, and the publication that follows from it
@@ -18,7 +18,7 @@ mod publication;
 mod run;
 mod sources;
 
-pub use geo::{GeoCache, GeoError};
+pub use geo::{GeoCache, GeoError, compile_asns};
 pub use publication::Publication;
 pub use run::{Origin, RunError, run};
 pub use sources::{Sources, SourcesError, Tolerance, shipped_lists};

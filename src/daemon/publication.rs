@@ -6,7 +6,7 @@ use super::sources::SourcesError;
 use crate::inventory::Inventory;
 use crate::plan::guard::{self, Decision, Minimums};
 use crate::plan::{self, Goods, Known};
-use crate::snapshot::{Generation, Store, View};
+use crate::snapshot::{self, Generation, Store, View};
 use crate::sys::Map;
 use crate::verdicts::State;
 
@@ -23,15 +23,23 @@ pub struct Publication {
 impl Publication {
     /// Plans from an inventory and the verdicts in `state` (none, or none there: the operators' word alone).
     pub fn plan(inventory: &Inventory, state: Option<&Path>, minimums: &Minimums) -> Result<Publication, SourcesError> {
-        let known = match state {
-            Some(folder) if State::exists(folder) => Known::read(&State::read(folder)?)?,
-            _ => Known::default(),
+        let (known, doubt) = match state {
+            Some(folder) if State::exists(folder) => {
+                let state = State::read(folder)?;
+                (Known::read(&state)?, state.doubt()?)
+            }
+            _ => (Known::default(), None),
         };
         let store = state.map(Store::new).filter(|store| !store.is_empty());
         let in_use = store.map(|store| store.open()).transpose()?;
         let view = in_use.as_ref().map(|(_, view)| view);
-        let decision = guard::decide(view, inventory, Goods::judged(inventory, &known), minimums, &[]);
+        let planned = Goods::judged(inventory, &known);
+        let mut decision = guard::decide(view, inventory, planned, minimums, doubt.as_deref());
         let bytes = plan::build(inventory, &decision.goods)?;
+        // What is in use already needs nobody's leave: it may have been published in spite of the guard.
+        if view.is_some_and(|view| snapshot::says_the_same(view.bytes(), &bytes)) {
+            decision.refusals.clear();
+        }
         Ok(Publication { bytes, decision, in_use })
     }
 

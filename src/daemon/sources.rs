@@ -106,6 +106,7 @@ struct Inputs {
     /// When the crawler last found something, where there is one.
     verdicts: Vec<Option<FileIdentity>>,
     geo: u64,
+    asn: u64,
 }
 
 impl Sources {
@@ -134,7 +135,8 @@ impl Sources {
         let resolve = |country, name: &str| world.subdivision_named(country, name);
         let (generation, view) = snapshot(config, tolerance, &reading.inventory)?;
         let geo = self.geo.table(&config.geoip, config.state.as_deref(), &resolve)?;
-        let atlas = Arc::new(Atlas::new(generation, view, geo));
+        let asns = self.geo.asn_table(&config.asn, config.state.as_deref())?;
+        let atlas = Arc::new(Atlas::new(generation, view, geo).with_asns(asns));
         // Problems are told each time, so an inventory that has some is read each time.
         self.made = reading.problems.is_empty().then(|| {
             let snapshot = Inputs::snapshot(config);
@@ -152,6 +154,7 @@ impl Inputs {
             snapshot: Inputs::snapshot(config),
             verdicts: config.state.iter().flat_map(|folder| State::files(folder)).map(|path| identity(&path)).collect(),
             geo: geo::key(&config.geoip)?,
+            asn: geo::key(&config.asn)?,
         })
     }
 

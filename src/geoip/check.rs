@@ -5,8 +5,8 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::format::{CHECKED_FROM, IPV4_SLOTS, IPV6_BLOCKS, Section, is_ipv6_block_wide};
+use super::label::Label;
 use super::table::Table;
-use crate::place::Code;
 
 /// What is wrong inside a table that opens. The cure is the same for all: build it again, or take another copy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum CheckError {
     },
 }
 
-impl<B: AsRef<[u8]>> Table<B> {
+impl<B: AsRef<[u8]>, L: Label> Table<B, L> {
     /// Walks everything: checksum, order, and every index in range.
     pub fn check(&self) -> Result<(), CheckError> {
         let expected = self.header.checksum.get();
@@ -46,7 +46,7 @@ impl<B: AsRef<[u8]>> Table<B> {
         for section in [Section::Source, Section::Attribution] {
             str::from_utf8(self.section(section)).map_err(|_| CheckError::Text { section })?;
         }
-        self.check_places()?;
+        self.check_labels()?;
         self.check_starts(Section::Ipv4Top, Section::Ipv4Starts, IPV4_SLOTS, |slot, start| {
             Some((slot as u64) << 16 | u64::from(u16::from_le_bytes(*start)))
         })?;
@@ -55,19 +55,19 @@ impl<B: AsRef<[u8]>> Table<B> {
         self.check_starts(Section::Ipv6Top, Section::Ipv6Starts, ipv6_slot_count, |slot, start| {
             Some(u64::from_le_bytes(*start)).filter(|&start| self.ipv6_slot(start) == Some(slot))
         })?;
-        self.check_indexes(Section::Ipv4Places)?;
-        self.check_indexes(Section::Ipv6Places)
+        self.check_indexes(Section::Ipv4Labels)?;
+        self.check_indexes(Section::Ipv6Labels)
     }
 
-    /// Codes are codes, and ascend.
-    fn check_places(&self) -> Result<(), CheckError> {
+    /// Labels are labels, and ascend.
+    fn check_labels(&self) -> Result<(), CheckError> {
         let mut before = None;
-        for (position, &packed) in self.section(Section::Places).as_chunks().0.iter().enumerate() {
-            let code = Code::from_bytes(packed);
-            if code <= before {
-                return Err(CheckError::Entry { section: Section::Places, position });
+        for (position, &packed) in self.section(Section::Labels).as_chunks().0.iter().enumerate() {
+            let label = L::from_bytes(packed);
+            if label <= before {
+                return Err(CheckError::Entry { section: Section::Labels, position });
             }
-            before = code;
+            before = label;
         }
         Ok(())
     }
@@ -123,15 +123,11 @@ impl<B: AsRef<[u8]>> Table<B> {
         Ok(())
     }
 
-    /// Every index names a place or is the one for nowhere.
+    /// Every index names a label or is the one for nowhere.
     fn check_indexes(&self, section: Section) -> Result<(), CheckError> {
-        let in_range = |index: u16| u32::from(index) < self.header.place_count.get() || index == self.header.nowhere();
-        let column = self.section(section);
-        let wrong = if self.header.place_index_bytes.get() == 1 {
-            column.iter().position(|&index| !in_range(index.into()))
-        } else {
-            column.as_chunks().0.iter().position(|&index| !in_range(u16::from_le_bytes(index)))
-        };
+        let in_range = |index: u32| index < self.header.label_count.get() || index == self.header.nowhere();
+        let mut indexes = (0..).map_while(|position| self.raw_index(section, position));
+        let wrong = indexes.position(|index| !in_range(index));
         wrong.map_or(Ok(()), |position| Err(CheckError::Entry { section, position }))
     }
 }

@@ -7,29 +7,29 @@
 //!
 //! | offset | bytes            | what                                                                            |
 //! |-------:|-----------------:|---------------------------------------------------------------------------------|
-//! |      0 |                8 | magic, `mlgeoip\n`                                                               |
+//! |      0 |                8 | magic: what its labels are (`Label::MAGIC`)                                      |
 //! |      8 |                8 | xxh3-64 of everything from offset 16 to the end                                  |
 //! |     16 |                4 | version, 1                                                                       |
-//! |     20 |                4 | bytes of a place index, 1 or 2: *w*                                              |
-//! |     24 |                4 | number of places, *p*; 255 at most when *w* is 1, 65,535 when it is 2            |
+//! |     20 |                4 | bytes of a label index, 1, 2 or 4: *w*                                           |
+//! |     24 |                4 | number of labels, *p*; 255 at most when *w* is 1, 65,535 when it is 2            |
 //! |     28 |                4 | number of IPv4 starts, *n*                                                       |
 //! |     32 |                4 | number of IPv6 starts, *m*                                                       |
 //! |     36 |                4 | number of IPv6 slots, *t*                                                        |
 //! |     40 |                4 | bytes of the source text, *s*                                                    |
 //! |     44 |                4 | bytes of the attribution text, *a*                                               |
-//! |     48 |            8 *p* | places, ascending: packed codes (`place::Code::to_bytes`)                        |
+//! |     48 |            8 *p* | labels, ascending (`Label::to_bytes`)                                            |
 //! |        |      4 × 65,537  | IPv4 top: how many starts lie before each slot (a /16); the last one is *n*      |
 //! |        |            2 *n* | IPv4 starts, ascending: the lower 16 bits                                        |
-//! |        |        *w* × *n* | IPv4 places: place index of the range that begins at that start                  |
+//! |        |        *w* × *n* | IPv4 labels: label index of the range that begins at that start                  |
 //! |        |      4 × 8,195   | IPv6 fan: number of the first slot of each block (see `ipv6_block`); the last is *t* |
 //! |        |    4 × (*t* + 1) | IPv6 top: how many starts lie before each slot; the last one is *m*              |
 //! |        |            8 *m* | IPv6 starts, ascending: the upper 64 bits                                        |
-//! |        |        *w* × *m* | IPv6 places                                                                      |
+//! |        |        *w* × *m* | IPv6 labels                                                                      |
 //! |        |              *s* | source: what the table was made from, UTF-8                                      |
 //! |        |              *a* | attribution: what must be said where the data is used, UTF-8                     |
 //!
-//! A range lasts until the next start. Before the first start, and where the index has all bits set (255 or 65,535
-//! by *w*), an address is nowhere. A slot without starts of its own lies in the range that began before it, so a
+//! A range lasts until the next start. Before the first start, and where the index has all bits set, an address has no
+//! label: it is nowhere. A slot without starts of its own lies in the range that began before it, so a
 //! range costs one start however many slots it spans.
 //!
 //! IPv4 is used evenly enough for slots of equal size. IPv6 is not: of 8,192 blocks most are empty and some hold tens
@@ -40,9 +40,6 @@ use std::ops::Range;
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
-
-/// First bytes of every table.
-pub(super) const MAGIC: [u8; 8] = *b"mlgeoip\n";
 
 /// The layout this program writes and reads.
 pub(super) const VERSION: u32 = 1;
@@ -97,8 +94,8 @@ pub(super) struct Header {
     pub magic: [u8; 8],
     pub checksum: U64,
     pub version: U32,
-    pub place_index_bytes: U32,
-    pub place_count: U32,
+    pub index_bytes: U32,
+    pub label_count: U32,
     pub ipv4_count: U32,
     pub ipv6_count: U32,
     pub ipv6_slot_count: U32,
@@ -109,22 +106,22 @@ pub(super) struct Header {
 /// A part of a table, as errors name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// The codes of the places.
-    Places,
+    /// What there is to be said of addresses.
+    Labels,
     /// Counts of IPv4 starts by slot.
     Ipv4Top,
     /// Where IPv4 ranges start.
     Ipv4Starts,
-    /// Places of IPv4 ranges.
-    Ipv4Places,
+    /// What IPv4 ranges are labelled.
+    Ipv4Labels,
     /// First slots of the blocks of IPv6.
     Ipv6Fan,
     /// Counts of IPv6 starts by slot.
     Ipv6Top,
     /// Where IPv6 ranges start.
     Ipv6Starts,
-    /// Places of IPv6 ranges.
-    Ipv6Places,
+    /// What IPv6 ranges are labelled.
+    Ipv6Labels,
     /// What the table was made from.
     Source,
     /// What must be said where the data is used.
@@ -134,28 +131,28 @@ pub enum Section {
 impl Section {
     /// All, in the order of the file.
     const ALL: [Section; 10] = [
-        Section::Places,
+        Section::Labels,
         Section::Ipv4Top,
         Section::Ipv4Starts,
-        Section::Ipv4Places,
+        Section::Ipv4Labels,
         Section::Ipv6Fan,
         Section::Ipv6Top,
         Section::Ipv6Starts,
-        Section::Ipv6Places,
+        Section::Ipv6Labels,
         Section::Source,
         Section::Attribution,
     ];
 
     fn name(self) -> &'static str {
         match self {
-            Section::Places => "places",
+            Section::Labels => "labels",
             Section::Ipv4Top => "IPv4 top",
             Section::Ipv4Starts => "IPv4 starts",
-            Section::Ipv4Places => "IPv4 places",
+            Section::Ipv4Labels => "IPv4 labels",
             Section::Ipv6Fan => "IPv6 fan",
             Section::Ipv6Top => "IPv6 top",
             Section::Ipv6Starts => "IPv6 starts",
-            Section::Ipv6Places => "IPv6 places",
+            Section::Ipv6Labels => "IPv6 labels",
             Section::Source => "source",
             Section::Attribution => "attribution",
         }
@@ -171,17 +168,17 @@ impl fmt::Display for Section {
 impl Header {
     /// Bytes of one section. Cannot overflow: a count of 32 bits times eight at most.
     fn section_bytes(&self, section: Section) -> u64 {
-        let place_index_bytes = u64::from(self.place_index_bytes.get().min(2));
+        let index_bytes = u64::from(self.index_bytes.get().min(4));
         let count = |field: U32| u64::from(field.get());
         match section {
-            Section::Places => 8 * count(self.place_count),
+            Section::Labels => 8 * count(self.label_count),
             Section::Ipv4Top => 4 * (IPV4_SLOTS as u64 + 1),
             Section::Ipv4Starts => 2 * count(self.ipv4_count),
-            Section::Ipv4Places => place_index_bytes * count(self.ipv4_count),
+            Section::Ipv4Labels => index_bytes * count(self.ipv4_count),
             Section::Ipv6Fan => 4 * (IPV6_BLOCKS as u64 + 1),
             Section::Ipv6Top => 4 * (count(self.ipv6_slot_count) + 1),
             Section::Ipv6Starts => 8 * count(self.ipv6_count),
-            Section::Ipv6Places => place_index_bytes * count(self.ipv6_count),
+            Section::Ipv6Labels => index_bytes * count(self.ipv6_count),
             Section::Source => count(self.source_bytes),
             Section::Attribution => count(self.attribution_bytes),
         }
@@ -192,9 +189,13 @@ impl Header {
         size_of::<Header>() as u64 + Section::ALL.map(|section| self.section_bytes(section)).iter().sum::<u64>()
     }
 
-    /// Index that means nowhere, for a width of place indexes that is 1 or 2 bytes.
-    pub fn nowhere(&self) -> u16 {
-        if self.place_index_bytes.get() == 1 { u8::MAX.into() } else { u16::MAX }
+    /// Index that means nowhere, for a width of indexes that is 1, 2 or 4 bytes.
+    pub fn nowhere(&self) -> u32 {
+        match self.index_bytes.get() {
+            1 => u8::MAX.into(),
+            2 => u16::MAX.into(),
+            _ => u32::MAX,
+        }
     }
 }
 

@@ -1,41 +1,52 @@
-//! `Table`: the place of an address, out of bytes that were compiled before.
+//! `Table`: the label of an address, out of bytes that were compiled before.
 //!
 //! Lives here: opening a table in constant time, looking up an address, the texts that come with the data.
 //! Not here: walking the whole table (`check`), making one (`build`), mapping files.
 
+use std::marker::PhantomData;
 use std::net::IpAddr;
 
 use zerocopy::FromBytes;
 
-use super::format::{Header, MAGIC, Section, Sections, VERSION, ipv4_slot, ipv6_block, ipv6_slot_in_block};
+use super::format::{Header, Section, Sections, VERSION, ipv4_slot, ipv6_block, ipv6_slot_in_block};
+use super::label::Label;
+use crate::net::Asn;
 use crate::place::Code;
 
-/// Number of a place within one table. Another table may number the same place otherwise.
+/// Number of a label within one table. Another table may number the same label otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PlaceIndex(pub u16);
+pub struct LabelIndex(pub u32);
 
-/// A compiled table from address to place, over bytes that somebody else keeps: a map, a vector, an embedded file.
+/// A compiled table from address to label (a place, unless said otherwise), over bytes that somebody else keeps: a map,
+/// a vector, an embedded file.
 ///
 /// A lookup allocates nothing, and never panics, whatever the bytes are.
 #[derive(Clone, Debug)]
-pub struct Table<B> {
+pub struct Table<B, L = Code> {
     bytes: B,
     pub(super) header: Header,
     sections: Sections,
+    label: PhantomData<L>,
 }
 
 /// Why bytes are no table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// Too short for a header.
-    #[error("{got} bytes are too few for a table of places; build it again")]
+    #[error("{got} bytes are too few for a table; build it again")]
     Short {
         /// Bytes there are.
         got: usize,
     },
     /// Something else altogether.
-    #[error("this is no table of places; a database in another format is compiled with `mirrorlistd geoip build`")]
-    Magic,
+    #[error(
+        "this is no table of its kind (each address with its {expected}); a database in another format is compiled \
+         with `mirrorlistd geoip build`"
+    )]
+    Magic {
+        /// What its labels should be.
+        expected: &'static str,
+    },
     /// Another layout.
     #[error("a table of version {got}, this program reads version {expected}; build it again")]
     Version {
@@ -45,12 +56,12 @@ pub enum OpenError {
         got: u32,
     },
     /// A header nothing writes.
-    #[error("{place_count} places with indexes of {place_index_bytes} bytes cannot be; build the table again")]
-    Places {
-        /// Places the header tells of.
-        place_count: u32,
-        /// Bytes of a place index the header tells of.
-        place_index_bytes: u32,
+    #[error("{label_count} labels with indexes of {index_bytes} bytes cannot be; build the table again")]
+    Labels {
+        /// Labels the header tells of.
+        label_count: u32,
+        /// Bytes of an index the header tells of.
+        index_bytes: u32,
     },
     /// Cut off, or something was added.
     #[error("the table has {got} bytes, its header tells of {expected}; build it again")]
@@ -62,39 +73,40 @@ pub enum OpenError {
     },
 }
 
-impl<B: AsRef<[u8]>> Table<B> {
-    /// Opens a table: looks at its header and length, not at what is inside. Follow with `check` before publishing.
-    pub fn open(bytes: B) -> Result<Table<B>, OpenError> {
+impl<B: AsRef<[u8]>, L: Label> Table<B, L> {
+    /// Opens a table of these labels: looks at its header and length, not at what is inside. Follow with `check` before
+    /// publishing.
+    pub fn open_labelled(bytes: B) -> Result<Table<B, L>, OpenError> {
         let whole = bytes.as_ref();
         let (header, _) = Header::read_from_prefix(whole).map_err(|_| OpenError::Short { got: whole.len() })?;
-        if header.magic != MAGIC {
-            return Err(OpenError::Magic);
+        if header.magic != L::MAGIC {
+            return Err(OpenError::Magic { expected: L::NAME });
         }
         if header.version.get() != VERSION {
             return Err(OpenError::Version { expected: VERSION, got: header.version.get() });
         }
-        let (place_count, place_index_bytes) = (header.place_count.get(), header.place_index_bytes.get());
-        if !matches!(place_index_bytes, 1 | 2) || place_count > header.nowhere().into() {
-            return Err(OpenError::Places { place_count, place_index_bytes });
+        let (label_count, index_bytes) = (header.label_count.get(), header.index_bytes.get());
+        if !matches!(index_bytes, 1 | 2 | 4) || label_count > header.nowhere() {
+            return Err(OpenError::Labels { label_count, index_bytes });
         }
         let (expected, got) = (header.table_bytes(), whole.len() as u64);
         if expected != got {
             return Err(OpenError::Length { expected, got });
         }
-        Ok(Table { sections: Sections::of(&header), header, bytes })
+        Ok(Table { sections: Sections::of(&header), header, bytes, label: PhantomData })
     }
 
-    /// The place of `address`; none when it is nowhere. An IPv4 address inside IPv6 is unfolded first; of any other
+    /// The label of `address`; none when it is nowhere. An IPv4 address inside IPv6 is unfolded first; of any other
     /// IPv6 address only the upper 64 bits count.
     #[inline]
-    pub fn lookup(&self, address: IpAddr) -> Option<PlaceIndex> {
+    pub fn lookup(&self, address: IpAddr) -> Option<LabelIndex> {
         match address.to_canonical() {
             IpAddr::V4(address) => {
                 let (bits, low) = (address.to_bits(), address.to_bits() as u16);
                 let begun = self.starts_up_to(Section::Ipv4Top, Section::Ipv4Starts, ipv4_slot(bits), |start| {
                     u16::from_le_bytes(*start) <= low
                 })?;
-                self.place_index(Section::Ipv4Places, begun.checked_sub(1)?)
+                self.index(Section::Ipv4Labels, begun.checked_sub(1)?)
             }
             IpAddr::V6(address) => {
                 let upper = (address.to_bits() >> 64) as u64;
@@ -102,20 +114,31 @@ impl<B: AsRef<[u8]>> Table<B> {
                 let begun = self.starts_up_to(Section::Ipv6Top, Section::Ipv6Starts, slot, |start| {
                     u64::from_le_bytes(*start) <= upper
                 })?;
-                self.place_index(Section::Ipv6Places, begun.checked_sub(1)?)
+                self.index(Section::Ipv6Labels, begun.checked_sub(1)?)
             }
         }
     }
 
-    /// The code of a place; none when the table has no such place.
-    pub fn place(&self, index: PlaceIndex) -> Option<Code> {
-        let (codes, _) = self.section(Section::Places).as_chunks();
-        codes.get(usize::from(index.0)).and_then(|&code| Code::from_bytes(code))
+    /// A label; none when the table has no such one.
+    #[inline]
+    pub fn label(&self, index: LabelIndex) -> Option<L> {
+        let (labels, _) = self.section(Section::Labels).as_chunks();
+        labels.get(index.0 as usize).and_then(|&label| L::from_bytes(label))
     }
 
-    /// All places, by index; codes ascend.
-    pub fn places(&self) -> impl Iterator<Item = (PlaceIndex, Code)> {
-        (0..self.header.place_count.get() as u16).map(PlaceIndex).filter_map(|index| Some((index, self.place(index)?)))
+    /// All labels, by index; they ascend.
+    pub fn labels(&self) -> impl Iterator<Item = (LabelIndex, L)> {
+        (0..self.header.label_count.get()).map(LabelIndex).filter_map(|index| Some((index, self.label(index)?)))
+    }
+
+    /// How many labels there are.
+    pub fn label_count(&self) -> usize {
+        self.header.label_count.get() as usize
+    }
+
+    /// How many ranges addresses are divided into, those that are nowhere among them.
+    pub fn range_count(&self) -> usize {
+        self.header.ipv4_count.get() as usize + self.header.ipv6_count.get() as usize
     }
 
     /// What the table was made from, for people; empty when unknown.
@@ -165,15 +188,46 @@ impl<B: AsRef<[u8]>> Table<B> {
         Some(from + starts.get(from..to)?.partition_point(begun))
     }
 
-    /// The place at `position` of a column of places; none for nowhere, and for any index out of range.
+    /// The label at `position` of a column of them; none for nowhere, and for any index out of range.
     #[inline]
-    fn place_index(&self, column: Section, position: usize) -> Option<PlaceIndex> {
+    fn index(&self, column: Section, position: usize) -> Option<LabelIndex> {
+        let index = self.raw_index(column, position)?;
+        (index < self.header.label_count.get()).then_some(LabelIndex(index))
+    }
+
+    /// What stands at `position` of a column of indexes.
+    #[inline]
+    pub(super) fn raw_index(&self, column: Section, position: usize) -> Option<u32> {
         let column = self.section(column);
-        let index = if self.header.place_index_bytes.get() == 1 {
-            u16::from(*column.get(position)?)
-        } else {
-            u16::from_le_bytes(*column.as_chunks().0.get(position)?)
-        };
-        (u32::from(index) < self.header.place_count.get()).then_some(PlaceIndex(index))
+        Some(match self.header.index_bytes.get() {
+            1 => u32::from(*column.get(position)?),
+            2 => u32::from(u16::from_le_bytes(*column.as_chunks().0.get(position)?)),
+            _ => u32::from_le_bytes(*column.as_chunks().0.get(position)?),
+        })
+    }
+}
+
+impl<B: AsRef<[u8]>> Table<B> {
+    /// Opens a table of places, as `open_labelled` does.
+    pub fn open(bytes: B) -> Result<Table<B>, OpenError> {
+        Table::open_labelled(bytes)
+    }
+
+    /// The code of a place; none when the table has no such place.
+    pub fn place(&self, index: LabelIndex) -> Option<Code> {
+        self.label(index)
+    }
+
+    /// All places, by index; codes ascend.
+    pub fn places(&self) -> impl Iterator<Item = (LabelIndex, Code)> {
+        self.labels()
+    }
+}
+
+impl<B: AsRef<[u8]>> Table<B, Asn> {
+    /// The autonomous system of `address`.
+    #[inline]
+    pub fn asn(&self, address: IpAddr) -> Option<Asn> {
+        self.label(self.lookup(address)?)
     }
 }

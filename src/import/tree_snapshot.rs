@@ -27,7 +27,7 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
     let mirrors = add_mirrors(&mut builder, &trees, tree);
     let mut groups = Vec::new();
     for cloud in &tree.clouds {
-        let group = builder.group(&format!("cloud {}", cloud.name), Ending::Alone);
+        let group = builder.group(&format!("cloud {}", cloud.name), Ending::Alone, None);
         for &prefix in &cloud.prefixes {
             builder.network(prefix, Target::Group(group));
         }
@@ -43,6 +43,7 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
             aliases: &[],
             arch: &repo.arch,
             carried,
+            comment: None,
         })?;
     }
     for folder in &tree.folders {

@@ -81,6 +81,9 @@ entry!(
         dir: Option<Text>,
         tree: Option<Text>,
         arches: Spanned<Vec<Text>>,
+        #[serde(default)]
+        vault: Vec<Text>,
+        sunset: Option<Text>,
     }
 );
 
@@ -134,10 +137,11 @@ entry!(
         #[serde(default)]
         networks_any_size: bool,
         #[serde(default)]
-        asns: Vec<u32>,
+        asns: Vec<Spanned<u32>>,
         #[serde(default)]
         cloud_regions: Vec<Text>,
         families: Option<Spanned<Vec<Family>>>,
+        crawled: Option<Spanned<bool>>,
     }
 );
 

@@ -19,6 +19,9 @@ pub const MIRROR_NAME_BYTES_MAX: usize = 253;
 /// Longest title of a distribution or name of a country or subdivision, bytes.
 pub const TITLE_BYTES_MAX: usize = 128;
 
+/// Longest line that is told in answers, bytes.
+pub const NOTICE_BYTES_MAX: usize = 200;
+
 /// Longest base URL with its final slash, bytes.
 pub const URL_BYTES_MAX: usize = 255;
 
@@ -78,6 +81,20 @@ pub(super) fn title(text: &str) -> Result<String, Fault> {
             format!("{} is no title", quoted(text)),
             format!("write one line of at most {TITLE_BYTES_MAX} bytes"),
         ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A line for people that stands in answers.
+pub(super) fn notice(text: &str) -> Result<String, Fault> {
+    let text = text.trim();
+    let wrong = |why: &str, fix: String| Err(Fault::new(format!("{} {why}", quoted(text)), fix));
+    if text.is_empty() || text.len() > NOTICE_BYTES_MAX || text.contains(char::is_control) {
+        return wrong("is no line to be told", format!("write one line of at most {NOTICE_BYTES_MAX} bytes"));
+    }
+    // Clients take a list for a metalink, and not for a list, when it has the word in it or a tag.
+    if text.to_ascii_lowercase().contains("metalink") || text.contains(['<', '>']) {
+        return wrong("has `metalink`, `<` or `>` in it", "find other words: clients would take it for XML".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -253,6 +270,20 @@ mod tests {
         );
         assert_eq!(title(" Côte d’Ivoire ").as_deref(), Ok("Côte d’Ivoire"));
         assert_eq!(title("a\nb"), Err(Fault::new("`a\\nb` is no title", "write one line of at most 128 bytes")));
+    }
+
+    #[test]
+    fn a_notice_is_a_line_that_no_client_takes_for_xml() {
+        assert_eq!(notice(" Gone. See https://a/. ").as_deref(), Ok("Gone. See https://a/."));
+        assert_eq!(notice(&"x".repeat(200)).map(|text| text.len()), Ok(200));
+        let line = "write one line of at most 200 bytes";
+        assert_eq!(notice("a\nb"), Err(Fault::new("`a\\nb` is no line to be told", line)));
+        assert_eq!(notice("a\rb").unwrap_err().fix, line);
+        assert_eq!(notice("").unwrap_err().fix, line);
+        assert_eq!(notice(&"x".repeat(201)).unwrap_err().fix, line);
+        for text in ["no MetaLink", "<b>", "a > b"] {
+            assert_eq!(notice(text).unwrap_err().fix, "find other words: clients would take it for XML");
+        }
     }
 
     #[test]

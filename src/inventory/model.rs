@@ -68,6 +68,11 @@ pub struct Release {
     pub tree: String,
     /// Architectures of its repos, unless a repo says otherwise.
     pub arches: Vec<String>,
+    /// Base URLs (with a final slash) that answers name in place of all mirrors, in this order; for a release that has
+    /// come to its end. Empty for others.
+    pub vault: Vec<String>,
+    /// One line that is said in every answer about it.
+    pub sunset: Option<String>,
 }
 
 /// A repository: the same path in one or more releases.
@@ -131,10 +136,11 @@ impl ImageFolder<'_> {
 }
 
 impl Distribution {
-    /// All its folders of images, in file order.
+    /// All its folders of images, in file order. Releases with a vault have none: nobody says what is there.
     pub fn image_folders(&self) -> impl Iterator<Item = ImageFolder<'_>> {
         self.images.iter().flat_map(move |images| {
-            let releases = self.releases.iter().filter(|release| images.releases.contains(&release.name));
+            let has_them = |release: &&Release| images.releases.contains(&release.name) && release.vault.is_empty();
+            let releases = self.releases.iter().filter(has_them);
             releases.flat_map(move |release| {
                 let tree = images.tree.as_ref().unwrap_or(&release.tree).as_str();
                 let branch = images.branch.as_deref().unwrap_or(tree);
@@ -192,7 +198,7 @@ pub struct Mirror {
     pub kind: Kind,
     /// Whether public lists may name it. A mirror that is not listed still serves its networks and cloud regions.
     pub listed: bool,
-    /// Clients in its networks get this mirror alone.
+    /// Clients in its networks and autonomous systems get this mirror alone.
     pub exclusive: bool,
     /// Client networks that it serves first.
     pub networks: Vec<IpNetwork>,
@@ -202,6 +208,9 @@ pub struct Mirror {
     pub cloud_regions: Vec<(String, Option<String>)>,
     /// Address families it can be reached over. Never empty.
     pub families: Vec<Family>,
+    /// Whether the crawler looks at it. For one that it cannot reach from where it stands the operators' word counts:
+    /// it is good for all that its trees hold.
+    pub crawled: bool,
     /// Where the entry stands.
     pub origin: Origin,
 }

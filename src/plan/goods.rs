@@ -5,6 +5,8 @@
 //! - Where a repo's master has ever answered and a mirror was looked at, verdicts decide: a mirror is good when it is
 //!   in, and one that nobody has looked at is not good. Mirrors that are behind are only to spare, and only where a
 //!   repo has fewer than `SPARED_BELOW` good mirrors over the family.
+//! - A mirror that the crawler is not to look at goes by the operators' word: it is good.
+//! - A repo whose release has a vault has no part in this: its clients are sent there.
 //! - A repo that nobody can judge goes by the operators' word, as all do before the first crawl; `guard` prefers what
 //!   was published of it before.
 //!
@@ -125,7 +127,7 @@ impl Goods {
     fn made(inventory: &Inventory, known: &Known) -> Goods {
         let mut judge = Judge::new(inventory, known);
         let mut repos = BTreeMap::new();
-        for of in repos_of(inventory) {
+        for of in repos_of(inventory).filter(|of| of.release.vault.is_empty()) {
             let goods = judge.goods(&of.key, of.tree, &of.distribution.protocols);
             repos.insert(of.key, goods);
         }
@@ -141,13 +143,17 @@ pub(super) struct Judge<'a> {
     known: &'a Known,
     has_crawled: bool,
     looks: HashMap<RepoId, Looks>,
+    /// Mirrors that the crawler is not to look at.
+    unseen: MirrorSet,
     eligible_of: HashMap<String, ByFamily<ByProtocol>>,
 }
 
 impl<'a> Judge<'a> {
     fn new(inventory: &'a Inventory, known: &'a Known) -> Judge<'a> {
         let has_crawled = !known.standings.is_empty();
-        Judge { inventory, known, has_crawled, looks: looks(inventory, known), eligible_of: HashMap::new() }
+        let unseen = positions(inventory, |mirror| !mirror.crawled);
+        let looks = looks(inventory, known);
+        Judge { inventory, known, has_crawled, looks, unseen, eligible_of: HashMap::new() }
     }
 
     /// Who has what goes by `key` and lies in `tree`. `protocols`: those of lists.
@@ -166,7 +172,10 @@ impl<'a> Judge<'a> {
         };
         match id.and_then(|id| self.looks.get(id)) {
             Some(looks) => {
-                let (good, behind) = (within(&looks.good), within(&looks.behind));
+                let (mut good, behind) = (within(&looks.good), within(&looks.behind));
+                for (good, eligible) in good.iter_mut().flatten().zip(eligible.iter().flatten()) {
+                    *good = good.or(&eligible.and(&self.unseen));
+                }
                 let sources = Family::ALL
                     .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
                 RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
@@ -211,9 +220,9 @@ pub(super) fn named(set: &ByProtocol, protocols: &[Protocol]) -> MirrorSet {
     protocols.iter().fold(MirrorSet::default(), |all, &protocol| all.or(&set[protocol as usize]))
 }
 
-/// Mirrors that public lists may name.
-pub(super) fn listed(inventory: &Inventory) -> MirrorSet {
-    inventory.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.listed).map(|(position, _)| position).collect()
+/// Mirrors of which something is true.
+pub(super) fn positions(inventory: &Inventory, test: impl Fn(&Mirror) -> bool) -> MirrorSet {
+    inventory.mirrors.iter().enumerate().filter(|(_, mirror)| test(mirror)).map(|(position, _)| position).collect()
 }
 
 /// What was found of one repo.
@@ -277,8 +286,7 @@ fn eligible(inventory: &Inventory, tree: &str, family: Family, protocol: Protoco
             && mirror.families.contains(&family)
             && mirror.base.get(tree).is_some_and(|urls| urls.contains_key(&protocol))
     };
-    let mirrors = inventory.mirrors.iter().enumerate().filter(|(_, mirror)| takes_part(mirror));
-    mirrors.map(|(position, _)| position).collect()
+    positions(inventory, takes_part)
 }
 
 /// The good mirrors, and those of `behind` that are to spare. `lists`: protocols of lists.

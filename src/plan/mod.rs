@@ -6,7 +6,8 @@
 //! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
 //! - `guard`     what must not be published, and what is kept in place of it
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
-//! - `networks`  client networks: clouds, private networks, places that operators know better
+//! - `networks`  clients known by their network: clouds, private networks, autonomous systems, places
+//! - `vaults`    releases that have come to their end: all their clients are sent to the same URLs
 //!
 //! Lists are orders by place and turn, the same for all repos. Which of their mirrors are good for a repo is a set
 //! beside them, and all that verdicts decide.
@@ -17,6 +18,7 @@ mod images;
 mod mirror_set;
 mod networks;
 mod rank;
+mod vaults;
 
 use std::collections::HashMap;
 
@@ -29,9 +31,11 @@ pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
 pub use images::FolderGoods;
 pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
+use vaults::Vaults;
 
-/// Turns per place: each mirror leads a share of them that is within 1/64 of its weight's.
-pub const TURN_COUNT: usize = 64;
+/// Turns per place: each mirror leads a share of them that is within 1/128 of its weight's. Half as many would take
+/// most of the 2 % by which shares of the load may miss the weights, before clients come into it.
+pub const TURN_COUNT: usize = 128;
 
 /// Builds the bytes of a snapshot from what operators told us and what is known of their mirrors.
 pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
@@ -52,6 +56,7 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     let mirrors: Vec<MirrorIndex> = active.iter().map(|mirror| add_mirror(&mut builder, mirror, &trees)).collect();
     let mut served = Served::default();
     let groups = networks::add(&mut builder, inventory, &active, &mirrors, &trees, &mut served);
+    let vaults = Vaults::add(&mut builder, inventory, &trees);
 
     let candidates: Vec<Candidate> = active
         .iter()
@@ -73,10 +78,11 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
         let list = builder.list(members, None);
         builder.row(vec![list; TURN_COUNT])
     }));
+    let row_count = rows.len();
     let directory = builder.directory(rows);
     let index_of: HashMap<Position, MirrorIndex> = positions.into_iter().zip(mirrors).collect();
-    let numbers = Numbers { trees, served, index_of };
-    add_repos(&mut builder, inventory, goods, &numbers, directory)?;
+    let numbers = Numbers { trees, served, index_of, row_count };
+    add_repos(&mut builder, inventory, goods, &numbers, &vaults, directory)?;
     images::add(&mut builder, inventory, &goods.folders, &numbers, directory)?;
     builder.finish()
 }
@@ -114,6 +120,8 @@ struct Numbers<'a> {
     trees: Trees<'a>,
     served: Served,
     index_of: HashMap<Position, MirrorIndex>,
+    /// Rows of a directory.
+    row_count: usize,
 }
 
 impl Numbers<'_> {
@@ -155,18 +163,23 @@ fn add_repos(
     inventory: &Inventory,
     goods: &Goods,
     numbers: &Numbers<'_>,
+    vaults: &Vaults,
     directory: DirectoryId,
 ) -> Result<(), Full> {
     for of in repos_of(inventory) {
         let Some(&tree) = numbers.trees.get(of.tree) else { continue };
         let suffix = suffix_of(&of.release.dir, &of.repo.path, &of.key.arch);
-        let carried = numbers.carried(builder, goods.repos.get(&of.key), &suffix, tree, directory);
+        let mut carried = numbers.carried(builder, goods.repos.get(&of.key), &suffix, tree, directory);
+        if let Some((directory, sets)) = vaults.lists(builder, &of, numbers.row_count) {
+            carried = CarriedEntry { directory: [directory; 2], sets, ..carried };
+        }
         builder.repo(&RepoEntry {
             name: &of.repo.name,
             release: &of.release.name,
             aliases: &of.release.aliases,
             arch: &of.key.arch,
             carried,
+            comment: of.release.sunset.as_deref(),
         })?;
     }
     Ok(())

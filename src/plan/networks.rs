@@ -1,9 +1,13 @@
-//! Client networks: clouds and private networks become groups, operators' knowledge becomes places.
+//! Client networks: clouds, private networks and autonomous systems become groups, operators' knowledge becomes places.
 //!
-//! A prefix that lies in others takes what they say as well, the longest first: private mirrors, then those of the
-//! cloud region, then those of the cloud. Cloud clients and clients of an exclusive mirror get these alone; others go
-//! on with the list of their place. A cloud without mirrors of its own makes a group without members: it is named, and
-//! its clients get the list of their place.
+//! Lives here: which groups there are, who is in their lists, and what comes after them. A network that lies in others
+//! has a group of its own with what is said of it alone, and the groups of the others follow, from the longest network
+//! to the shortest. What ends the way is a group whose mirrors are for its clients alone, and only when one of them is
+//! good: those of a cloud region (its own base URLs, the mirrors that name it, then the cloud's in the same way), and
+//! exclusive mirrors. Only the innermost cloud counts. A cloud without mirrors of its own makes a group without
+//! members: it is named, and its clients get what comes next.
+//!
+//! Not here: the order of lists by place (`rank`).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,14 +16,22 @@ use ip_network_table::IpNetworkTable;
 
 use super::{Served, Trees};
 use crate::inventory::{Inventory, Mirror};
-use crate::net::{Family, Protocol};
+use crate::net::{Asn, Family, Protocol};
 use crate::snapshot::{Builder, Ending, GroupIndex, MirrorIndex, Target};
 
-/// What is said of one prefix alone.
+/// What is said of one prefix, or of one autonomous system, alone.
 #[derive(Default)]
 struct Said {
-    private: Vec<(usize, MirrorIndex)>,
+    private: Vec<Private>,
     cloud: Option<usize>,
+}
+
+/// A mirror that serves the clients of its networks or autonomous systems first.
+#[derive(Clone, Copy)]
+struct Private {
+    index: MirrorIndex,
+    /// Its position among the active ones.
+    position: usize,
 }
 
 /// A cloud region with its mirrors in the order of answers.
@@ -28,7 +40,38 @@ struct Region {
     mirrors: Vec<MirrorIndex>,
 }
 
-/// Adds all client networks; gives the members of each group, in the order of the groups.
+/// What one step of the way outward gives its clients.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Level {
+    /// What it is, for people.
+    name: String,
+    members: Vec<MirrorIndex>,
+    ends: bool,
+}
+
+/// The groups that were made, each different one once.
+#[derive(Default)]
+struct Groups {
+    members: Vec<Vec<MirrorIndex>>,
+    known: HashMap<(Level, Option<GroupIndex>), GroupIndex>,
+}
+
+impl Groups {
+    /// The group for a level with what comes after it.
+    fn group(&mut self, builder: &mut Builder, level: Level, outer: Option<GroupIndex>) -> GroupIndex {
+        let key = (level, outer);
+        if let Some(&known) = self.known.get(&key) {
+            return known;
+        }
+        let ending = if key.0.ends { Ending::Alone } else { Ending::ThenPlace };
+        let group = builder.group(&key.0.name, ending, outer);
+        self.members.push(key.0.members.clone());
+        self.known.insert(key, group);
+        group
+    }
+}
+
+/// Adds all client networks and autonomous systems; gives the members of each group, in the order of the groups.
 pub fn add(
     builder: &mut Builder,
     inventory: &Inventory,
@@ -38,9 +81,14 @@ pub fn add(
     served: &mut Served,
 ) -> Vec<Vec<MirrorIndex>> {
     let mut said: BTreeMap<IpNetwork, Said> = BTreeMap::new();
+    let mut said_of_asns: BTreeMap<Asn, Said> = BTreeMap::new();
     for (position, mirror) in active.iter().enumerate() {
+        let private = Private { index: mirrors[position], position };
         for &prefix in &mirror.networks {
-            said.entry(prefix).or_default().private.push((position, mirrors[position]));
+            said.entry(prefix).or_default().private.push(private);
+        }
+        for &asn in &mirror.asns {
+            said_of_asns.entry(Asn(asn)).or_default().private.push(private);
         }
     }
     let regions = add_regions(builder, inventory, active, mirrors, trees, served, &mut said);
@@ -55,56 +103,53 @@ pub fn add(
     for (prefix, own) in &said {
         enclosing.insert(*prefix, own);
     }
-    let mut groups: Vec<Vec<MirrorIndex>> = Vec::new();
-    let mut known: HashMap<(String, Vec<MirrorIndex>, bool), GroupIndex> = HashMap::new();
+    let mut groups = Groups::default();
     for prefix in said.keys() {
-        let (name, members, alone) = resolve(&enclosing, *prefix, active, &regions);
-        let group = *known.entry((name.clone(), members.clone(), alone)).or_insert_with(|| {
-            groups.push(members);
-            builder.group(&name, if alone { Ending::Alone } else { Ending::ThenPlace })
-        });
-        builder.network(*prefix, Target::Group(group));
+        let mut outer = None;
+        for level in levels(&enclosing, *prefix, active, &regions).into_iter().rev() {
+            outer = Some(groups.group(builder, level, outer));
+        }
+        if let Some(group) = outer {
+            builder.network(*prefix, Target::Group(group));
+        }
     }
-    groups
+    for (asn, said) in &said_of_asns {
+        if let Some(level) = private_level(said, active, &asn.to_string()) {
+            let group = groups.group(builder, level, None);
+            builder.asn(*asn, group);
+        }
+    }
+    groups.members
 }
 
-/// What all prefixes around `prefix` say together: a name for people, the mirrors, and whether they are all there is.
-fn resolve(
-    enclosing: &IpNetworkTable<&Said>,
-    prefix: IpNetwork,
-    active: &[&Mirror],
-    regions: &[Region],
-) -> (String, Vec<MirrorIndex>, bool) {
+/// What the prefixes around `prefix` say, from the longest on.
+fn levels(enclosing: &IpNetworkTable<&Said>, prefix: IpNetwork, active: &[&Mirror], regions: &[Region]) -> Vec<Level> {
     let mut around: Vec<(IpNetwork, &&Said)> =
         enclosing.matches(prefix.network_address()).filter(|(other, _)| other.netmask() <= prefix.netmask()).collect();
     around.sort_by_key(|(other, _)| std::cmp::Reverse(other.netmask()));
-    let mut name = String::new();
-    let mut members: Vec<MirrorIndex> = Vec::new();
-    let mut alone = false;
+    let mut levels = Vec::new();
+    let mut in_cloud = false;
     for (_, said) in around {
-        let exclusive: Vec<_> = said.private.iter().filter(|(at, _)| active[*at].exclusive).collect();
-        if !exclusive.is_empty() && members.is_empty() {
-            members.extend(exclusive.iter().map(|(_, index)| index));
-            return (format!("exclusive network of {}", active[exclusive[0].0].name), members, true);
-        }
-        for &(at, index) in &said.private {
-            if name.is_empty() {
-                name = format!("network of {}", active[at].name);
-            }
-            if !members.contains(&index) {
-                members.push(index);
-            }
-        }
-        if let Some(region) = said.cloud.and_then(|number| regions.get(number)) {
-            if name.is_empty() {
-                name = format!("cloud {}", region.name);
-            }
-            alone = !region.mirrors.is_empty();
-            members.extend(region.mirrors.iter().filter(|index| !members.contains(index)).collect::<Vec<_>>());
-            break;
+        levels.extend(private_level(said, active, "network"));
+        let region = said.cloud.and_then(|number| regions.get(number)).filter(|_| !in_cloud);
+        if let Some(region) = region {
+            in_cloud = true;
+            let (name, members) = (format!("cloud {}", region.name), region.mirrors.clone());
+            levels.push(Level { name, ends: !members.is_empty(), members });
         }
     }
-    (name, members, alone)
+    levels
+}
+
+/// The mirrors that serve clients first; where some are exclusive, these alone. `whose`: what the clients are of.
+fn private_level(said: &Said, active: &[&Mirror], whose: &str) -> Option<Level> {
+    let exclusive: Vec<Private> =
+        said.private.iter().copied().filter(|private| active[private.position].exclusive).collect();
+    let ends = !exclusive.is_empty();
+    let private = if ends { &exclusive } else { &said.private };
+    let first = &active[private.first()?.position].name;
+    let name = if ends { format!("exclusive {whose} of {first}") } else { format!("{whose} of {first}") };
+    Some(Level { name, members: private.iter().map(|private| private.index).collect(), ends })
 }
 
 fn add_regions(
@@ -122,9 +167,12 @@ fn add_regions(
         for region in &cloud.regions {
             let name = format!("{}/{}", cloud.name, region.name);
             let mut order = bases(builder, &name, &region.base, trees, served);
-            order.extend(in_region(active, mirrors, &cloud.name, Some(&region.name)));
-            order.extend(&of_cloud);
-            order.extend(in_region(active, mirrors, &cloud.name, None));
+            let mirrors_of = |region| in_region(active, mirrors, &cloud.name, region);
+            for index in mirrors_of(Some(&region.name)).into_iter().chain(of_cloud.clone()).chain(mirrors_of(None)) {
+                if !order.contains(&index) {
+                    order.push(index);
+                }
+            }
             let number = regions.len();
             regions.push(Region { name, mirrors: order });
             for &prefix in &region.prefixes {
@@ -141,7 +189,8 @@ fn in_region(active: &[&Mirror], mirrors: &[MirrorIndex], cloud: &str, region: O
     active.iter().zip(mirrors).filter(|(mirror, _)| names(mirror)).map(|(_, &index)| index).collect()
 }
 
-/// Base URLs that a cloud or region has itself, as mirrors that nobody else is told of.
+/// Base URLs that a cloud or region has itself, as mirrors that nobody else is told of: the first URL of each tree is
+/// the first mirror's, and so on.
 fn bases(
     builder: &mut Builder,
     owner: &str,
@@ -149,17 +198,17 @@ fn bases(
     trees: &Trees<'_>,
     served: &mut Served,
 ) -> Vec<MirrorIndex> {
-    let mut added = Vec::new();
+    let count = base.values().map(Vec::len).max().unwrap_or_default();
+    let added: Vec<MirrorIndex> =
+        (1..=count).map(|number| builder.mirror(&format!("{owner} #{number}"), None, 1, 1)).collect();
     for (tree, urls) in base {
         let Some(&tree) = trees.get(tree.as_str()) else { continue };
-        for (position, url) in urls.iter().enumerate() {
-            let index = builder.mirror(&format!("{owner} #{}", position + 1), None, 1, 1);
+        for (&index, url) in added.iter().zip(urls) {
             let protocol = if url.starts_with("https:") { Protocol::Https } else { Protocol::Http };
             builder.base(index, tree, protocol, url);
             for family in Family::ALL {
                 served.entry((tree, protocol, family)).or_default().push(index);
             }
-            added.push(index);
         }
     }
     added

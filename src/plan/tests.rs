@@ -6,7 +6,7 @@ use ip_network::IpNetwork;
 
 use super::{Goods, build};
 use crate::inventory::*;
-use crate::net::{Family, Protocol};
+use crate::net::{Asn, Family, Protocol};
 use crate::place::Code;
 use crate::snapshot::{Ending, Evidence, MirrorIndex, Row, Target, View};
 
@@ -43,6 +43,7 @@ pub(super) fn mirror(name: &str, place: Option<&str>) -> Mirror {
         asns: Vec::new(),
         cloud_regions: Vec::new(),
         families: Family::ALL.to_vec(),
+        crawled: true,
         origin: Origin::default(),
     }
 }
@@ -62,6 +63,8 @@ pub(super) fn inventory(mirrors: Vec<Mirror>) -> Inventory {
                 dir: "9.8".into(),
                 tree: "main".into(),
                 arches: vec!["x86_64".into(), "aarch64".into()],
+                vault: Vec::new(),
+                sunset: None,
             }],
             repos: vec![Repo {
                 name: "baseos".into(),
@@ -183,7 +186,7 @@ fn a_family_gets_only_its_mirrors() {
 fn many_mirrors_are_all_reachable_behind_the_head() {
     let mirrors = (0..200).map(|at| mirror(&format!("m{at}"), Some("DE"))).collect();
     let view = view(&inventory(mirrors));
-    for turn in [0, 17, 63] {
+    for turn in [0, 17, 127] {
         let mut all = names(&view, Some("DE"), turn);
         assert_eq!(all.len(), 200);
         all.sort();
@@ -235,7 +238,14 @@ fn clouds_and_private_networks_are_groups() {
     expect("10.0.0.0/8", "cloud aws/eu", Ending::Alone, &["aws/eu #1", "aws-eu", "all-of-aws"]);
     expect("11.0.0.0/8", "cloud aws/us", Ending::Alone, &["all-of-aws"]);
     expect("12.0.0.0/8", "cloud bare/x", Ending::ThenPlace, &[]);
-    expect("10.1.0.0/16", "network of campus", Ending::Alone, &["campus", "aws/eu #1", "aws-eu", "all-of-aws"]);
+    expect("10.1.0.0/16", "network of campus", Ending::ThenPlace, &["campus"]);
+    let around = |prefix: &str| {
+        let found = view.networks().find(|network| network.prefix == prefix.parse::<IpNetwork>().unwrap()).unwrap();
+        let Target::Group(group) = found.target else { panic!("{prefix} is a place") };
+        view.groups_around(group).map(|group| view.group(group).unwrap().0).collect::<Vec<_>>()
+    };
+    assert_eq!(around("10.1.2.0/24"), ["exclusive network of vault", "network of campus", "cloud aws/eu"]);
+    assert_eq!(around("10.1.0.0/16"), ["network of campus", "cloud aws/eu"]);
     expect("10.1.2.0/24", "exclusive network of vault", Ending::Alone, &["vault"]);
     let told = view.networks().find(|network| network.prefix == "192.0.2.0/24".parse::<IpNetwork>().unwrap()).unwrap();
     assert_eq!(told.target, Target::Place(view.place(code("US-TX")).unwrap()));
@@ -256,4 +266,70 @@ fn repos_are_found_by_release_and_alias() {
     assert_eq!(view.find(&[b'9'; 4000], b"x86_64", b"baseos"), None);
     assert_eq!(view.keys().len(), 4);
     assert_eq!(view.last_resort(view.repo(found).unwrap().tree), Some(&b"http://last/"[..]));
+}
+
+#[test]
+fn autonomous_systems_are_groups() {
+    let view = view(&inventory(vec![
+        mirror("public", Some("DE")),
+        Mirror { asns: vec![64_496, 64_497], ..mirror("both", Some("DE")) },
+        Mirror { asns: vec![64_497], listed: false, ..mirror("one", None) },
+        Mirror { asns: vec![64_498], exclusive: true, ..mirror("alone", None) },
+        Mirror { asns: vec![64_499], status: Status::Disabled, ..mirror("away", None) },
+    ]));
+    let told: Vec<_> = view
+        .asns()
+        .map(|(asn, group)| {
+            let (name, ending) = view.group(group).unwrap();
+            (asn.0, name, ending, row(&view, Row::Group(group), 0))
+        })
+        .collect();
+    let names = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        told,
+        [
+            (64_496, "AS64496 of both", Ending::ThenPlace, names(&["both"])),
+            (64_497, "AS64497 of both", Ending::ThenPlace, names(&["both", "one"])),
+            (64_498, "exclusive AS64498 of alone", Ending::Alone, names(&["alone"])),
+        ]
+    );
+    assert_eq!(view.asn_group(Asn(64_499)), None);
+}
+
+#[test]
+fn a_release_at_its_end_names_its_vault_for_everybody() {
+    let mut inventory = inventory(vec![
+        mirror("public", Some("DE")),
+        Mirror { networks: vec!["10.1.0.0/16".parse().unwrap()], exclusive: true, ..mirror("campus", None) },
+    ]);
+    let distribution = &mut inventory.distributions[0];
+    let old = Release {
+        name: "8.4".into(),
+        aliases: vec![],
+        dir: "8.4".into(),
+        vault: vec!["http://b/vault/".into(), "https://a/".into()],
+        sunset: Some("8.4 has ended".into()),
+        ..distribution.releases[0].clone()
+    };
+    distribution.releases.push(old);
+    distribution.repos[0].releases.push("8.4".into());
+    let view = view(&inventory);
+    let index = view.find(b"8.4", b"aarch64", b"baseos").unwrap();
+    assert_eq!(view.comment(index), Some(&b"8.4 has ended"[..]));
+    assert_eq!(view.comment(view.find(b"9", b"aarch64", b"baseos").unwrap()), None);
+    let repo = view.repo(index).unwrap();
+    let Target::Group(group) = view.networks().next().unwrap().target else { panic!("no group") };
+    for row in [Row::Group(group), Row::Place(view.place(code("DE")).unwrap())] {
+        for family in Family::ALL {
+            let named: Vec<&[u8]> = view.named(&repo, family, row, 77).map(|(_, base)| base).collect();
+            assert_eq!(named, [&b"http://b/vault/"[..], b"https://a/"], "{row:?} {family}");
+        }
+    }
+    assert_eq!(
+        names(&view, Some("DE"), 0),
+        ["public", "campus"].map(String::from),
+        "the other release has its mirrors"
+    );
+    let goods = Goods::unverified(&inventory);
+    assert!(goods.repos.keys().all(|key| key.release == "9.8"), "nobody judges what is in a vault");
 }

@@ -6,6 +6,7 @@ use crate::answer::centos::Outcome;
 use crate::answer::images;
 use crate::http::Refusal;
 use crate::net::Family;
+use crate::plan::guard;
 use crate::reactor::{self, AcceptError, CloseReason};
 
 /// Answers that are not lists.
@@ -146,6 +147,8 @@ pub struct Vitals {
     pub crawls_unchanged: Count,
     /// Crawls whose publication the guard refused.
     pub crawls_refused: Count,
+    /// Of these, those that it refused for each of its reasons, in the order of `guard::Refusal::NAMES`.
+    pub publications_refused: [Count; guard::Refusal::NAMES.len()],
     /// Crawls that said nothing, because we could not hear.
     pub crawls_inconclusive: Count,
     /// Crawls that could not be made.

@@ -11,6 +11,7 @@ use crate::answer::centos::Outcome;
 use crate::answer::images;
 use crate::http::Refusal;
 use crate::net::Family;
+use crate::plan::guard;
 use crate::reactor::{AcceptError, CloseReason};
 
 /// Field lines of the answer.
@@ -74,6 +75,16 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         ("mirrorlistd_snapshot_mirrors", "Mirrors in the snapshot in use.", view.mirror_count() as u64),
         ("mirrorlistd_snapshot_repos", "Repos in the snapshot in use.", view.repo_count() as u64),
         ("mirrorlistd_snapshot_images", "Images in the snapshot in use.", view.file_count() as u64),
+        (
+            "mirrorlistd_snapshot_asns",
+            "Autonomous systems that mirrors of the snapshot name.",
+            view.asns().len() as u64,
+        ),
+        (
+            "mirrorlistd_asns",
+            "Autonomous systems in the table from addresses to them; 0 without a table.",
+            edition.atlas.asn_table().map_or(0, |table| table.label_count() as u64),
+        ),
         ("mirrorlistd_workers", "Event loops.", shared.counters.len() as u64),
     ] {
         page.family(name, "gauge", help);
@@ -97,6 +108,14 @@ fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
         ("failed", &vitals.crawls_failed),
     ] {
         page.labelled("mirrorlistd_crawls_total", &format!("result=\"{result}\""), count.get());
+    }
+    page.family(
+        "mirrorlistd_publications_refused",
+        "counter",
+        "Crawls whose publication the guard refused, by reason.",
+    );
+    for (reason, count) in guard::Refusal::NAMES.iter().zip(&vitals.publications_refused) {
+        page.labelled("mirrorlistd_publications_refused_total", &format!("reason=\"{reason}\""), count.get());
     }
     page.counter("mirrorlistd_crawl_requests", "Requests of crawls.", vitals.crawl_requests.get());
     page.counter("mirrorlistd_crawl_bytes", "Bytes read by crawls.", vitals.crawl_bytes.get());

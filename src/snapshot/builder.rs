@@ -3,7 +3,7 @@
 //! Lives here: interning, numbering, layout. The same calls in the same order give the same bytes.
 //! Not here: which mirrors go into a list, and in which order (`plan`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use ip_network::IpNetwork;
@@ -14,7 +14,7 @@ use zerocopy::{Immutable, IntoBytes};
 use super::format::*;
 use super::image_table::ImageTable;
 use super::view::Target;
-use crate::net::{Family, Protocol};
+use crate::net::{Asn, Family, Protocol};
 use crate::place::Code;
 
 /// A list that was added.
@@ -92,6 +92,8 @@ pub struct RepoEntry<'a> {
     pub arch: &'a str,
     /// Where it lies, and who has it.
     pub carried: CarriedEntry<'a>,
+    /// What is to be said in every answer about it, one line.
+    pub comment: Option<&'a str>,
 }
 
 /// Makes a snapshot. Add trees, mirrors, places and groups first, in any order, then sets, lists, rows and directories,
@@ -116,6 +118,8 @@ pub struct Builder {
     rows: Interner<Vec<ListId>>,
     lists: Interner<(Vec<MirrorIndex>, Option<ListId>)>,
     networks: Vec<(IpNetwork, Target)>,
+    asns: BTreeMap<Asn, GroupIndex>,
+    comments: Vec<Text>,
 }
 
 impl Builder {
@@ -143,6 +147,8 @@ impl Builder {
             rows: Interner::default(),
             lists: Interner::default(),
             networks: Vec::new(),
+            asns: BTreeMap::new(),
+            comments: Vec::new(),
         }
     }
 
@@ -190,9 +196,11 @@ impl Builder {
         self.places.binary_search(&code).ok().map(|position| PlaceIndex(position as u16 + 1))
     }
 
-    /// Adds a group of clients. Groups have rows in every directory, behind the places.
-    pub fn group(&mut self, name: &str, ending: Ending) -> GroupIndex {
-        self.groups.push(GroupRecord { name: self.texts.add(name), ending: U32::new(ending.number()) });
+    /// Adds a group of clients. Groups have rows in every directory, behind the places. `outer`: the group that they
+    /// belong to besides, whose list follows.
+    pub fn group(&mut self, name: &str, ending: Ending, outer: Option<GroupIndex>) -> GroupIndex {
+        let outer = U32::new(outer.map_or(NONE, |outer| outer.0));
+        self.groups.push(GroupRecord { name: self.texts.add(name), ending: U32::new(ending.number()), outer });
         GroupIndex(self.groups.len() as u32 - 1)
     }
 
@@ -245,6 +253,8 @@ impl Builder {
             carried: self.carried(&entry.carried),
         };
         self.repos.push(record);
+        let comment = self.texts.add(entry.comment.unwrap_or_default());
+        self.comments.push(comment);
         Ok(RepoIndex(number))
     }
 
@@ -263,6 +273,11 @@ impl Builder {
         self.networks.push((prefix, target));
     }
 
+    /// Makes the clients of an autonomous system a group.
+    pub fn asn(&mut self, asn: Asn, group: GroupIndex) {
+        self.asns.insert(asn, group);
+    }
+
     fn row_count(&self) -> usize {
         1 + self.places.len() + self.groups.len()
     }
@@ -274,6 +289,9 @@ impl Builder {
         let keys = self.key_table();
         let networks = self.network_table();
         let images = std::mem::take(&mut self.images).laid_out(&mut self.texts);
+        let asns: Vec<AsnRecord> = self.asns.iter().map(asn_record).collect();
+        let says_anything = self.comments.iter().any(|comment| comment.length_bytes.get() > 0);
+        let comments = if says_anything { &self.comments[..] } else { &[] };
         let set_words = self.mirrors.len().div_ceil(64);
         let head =
             Head { evidence: self.evidence, verified_at: self.verified_at, turn_count: self.turn_count, set_words };
@@ -322,6 +340,8 @@ impl Builder {
         file.section(Section::Lists, &lists);
         file.section(Section::Members, &members);
         file.section(Section::Networks, &networks);
+        file.section(Section::Asns, &asns);
+        file.section(Section::Comments, comments);
         file.section(Section::Folders, &images.folders);
         file.section(Section::Files, &images.files);
         file.section(Section::FolderKeys, &images.keys);
@@ -371,6 +391,10 @@ fn record(prefix: &IpNetwork, target: &Target) -> NetworkRecord {
         Target::Group(group) => (1, group.0),
     };
     NetworkRecord { address, version, prefix_bits, kind: U16::new(kind), target: U32::new(number) }
+}
+
+fn asn_record((asn, group): (&Asn, &GroupIndex)) -> AsnRecord {
+    AsnRecord { asn: U32::new(asn.0), group: U32::new(group.0) }
 }
 
 fn fits(what: &'static str, count: usize, count_max: usize) -> Result<(), Full> {

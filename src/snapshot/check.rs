@@ -51,6 +51,8 @@ impl<B: AsRef<[u8]>> View<B> {
         self.check_directories()?;
         self.check_repos()?;
         self.check_networks()?;
+        self.check_asns()?;
+        self.check_comments()?;
         self.check_images()
     }
 
@@ -65,6 +67,8 @@ impl<B: AsRef<[u8]>> View<B> {
         for (record, group) in self.records::<GroupRecord>(Section::Groups).iter().enumerate() {
             let ending = Ending::from_number(group.ending.get());
             expect(self.is_text(group.name) && ending.is_some(), Section::Groups, record, "bad text or ending")?;
+            let outer = group.outer.get();
+            expect(outer == NONE || (outer as usize) < record, Section::Groups, record, "no such group around it")?;
         }
         for (record, base) in self.records::<Text>(Section::Bases).iter().enumerate() {
             let url = self.text(*base);
@@ -192,6 +196,25 @@ impl<B: AsRef<[u8]>> View<B> {
             expect(sound, Section::Networks, record, "no prefix or no such target")?;
         }
         Ok(())
+    }
+
+    fn check_asns(&self) -> Result<(), CheckError> {
+        let mut before = None;
+        for (record, (asn, group)) in self.asns().enumerate() {
+            let sound = Some(asn) > before && (group.0 as usize) < self.group_count();
+            expect(sound, Section::Asns, record, "out of order or no such group")?;
+            before = Some(asn);
+        }
+        Ok(())
+    }
+
+    fn check_comments(&self) -> Result<(), CheckError> {
+        let comments = self.records::<Text>(Section::Comments);
+        let whole = comments.is_empty() || comments.len() == self.repo_count();
+        expect(whole, Section::Comments, 0, "not one for each repo")?;
+        let is_line = |text: &Text| self.is_text(*text) && !self.text(*text).contains(&0);
+        let wrong = comments.iter().position(|text| !is_line(text));
+        expect(wrong.is_none(), Section::Comments, wrong.unwrap_or_default(), "not a line of text")
     }
 
     pub(super) fn is_text(&self, text: Text) -> bool {

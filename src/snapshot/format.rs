@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 18 | sections: offset, length |
+//! | 48 | 16 × 20 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -30,6 +30,8 @@
 //! | lists | `ListRecord` | ordered mirrors in `members`, going on in another list |
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
+//! | asns | `AsnRecord` | autonomous systems whose clients are a group, rising |
+//! | comments | `Text` | what is said of each repo, a line for people; nothing at all when nothing is said of any |
 //! | folders | `FolderRecord` | folders of images, rising by branch, release, kind and architecture |
 //! | files | `FileRecord` | images; those of a folder are together, rising by name |
 //! | folder keys | `FolderKeyRecord` | what clients call folders, aliases too; rising |
@@ -89,6 +91,10 @@ pub enum Section {
     Members,
     /// Client prefixes.
     Networks,
+    /// Autonomous systems.
+    Asns,
+    /// What is said of repos.
+    Comments,
     /// Folders of images.
     Folders,
     /// Images.
@@ -101,7 +107,7 @@ pub enum Section {
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 18] = [
+    pub const ALL: [Section; 20] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -116,6 +122,8 @@ impl Section {
         Section::Lists,
         Section::Members,
         Section::Networks,
+        Section::Asns,
+        Section::Comments,
         Section::Folders,
         Section::Files,
         Section::FolderKeys,
@@ -222,6 +230,8 @@ pub struct GroupRecord {
     pub name: Text,
     /// `Ending` as a number.
     pub ending: U32,
+    /// The group that its clients belong to besides, whose list follows; `NONE` for none. Its number is lower.
+    pub outer: U32,
 }
 
 /// What mirrors carry: where it lies in its tree, and who has it. A repo, a folder of images, an image.
@@ -292,6 +302,16 @@ pub struct NetworkRecord {
     pub kind: U16,
     /// Place or group number.
     pub target: U32,
+}
+
+/// An autonomous system whose clients are a group.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct AsnRecord {
+    /// Its number.
+    pub asn: U32,
+    /// The group.
+    pub group: U32,
 }
 
 /// A folder of images: ISO files or disk images of one release and architecture.
@@ -497,7 +517,8 @@ impl DigestKind {
 pub enum Ending {
     /// Nothing, when it gave a mirror.
     Alone,
-    /// The list of the client's place.
+    /// What comes next: the list of the group around it, then that of the client's autonomous system, then that of its
+    /// place.
     ThenPlace,
 }
 

@@ -4,6 +4,8 @@
 //! - `builder`  `Builder`: mutable, makes the bytes
 //! - `view`     `View`: frozen, looks up
 //! - `serving`  the part of `View` that walks a list through the mirrors that have a repo
+//! - `groups`   the part of `View` that tells which groups a client belongs to
+//! - `comments` the part of `View` that tells what is said of repos
 //! - `images`   the part of `View` that finds folders of images and their files
 //! - `image_table` the part of `Builder` that adds them
 //! - `place_names` what people call places
@@ -15,8 +17,10 @@
 
 mod builder;
 mod check;
+mod comments;
 mod diff;
 mod format;
+mod groups;
 mod image_table;
 mod images;
 mod place_names;
@@ -33,5 +37,5 @@ pub use format::{
 pub use image_table::{FileEntry, FolderEntry};
 pub use images::{Digest, File, Folder};
 pub use serving::{Candidates, Naming, Serving};
-pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
+pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open, says_the_same};
 pub use view::{Carried, Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};

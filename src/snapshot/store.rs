@@ -1,5 +1,8 @@
 //! `Store`: a folder of snapshots, published by rename, the last few kept.
 //!
+//! What only says that the newest generation has been verified again takes its place, so that the others stay different
+//! states to go back to.
+//!
 //! Lives here: `snapshot-42` (generation 42) and `snapshot`, a symbolic link to the one in use. Readers open
 //! `snapshot`; at every moment it is the old generation or the new one, also after a crash. On a machine that only
 //! serves, `snapshot` may be a plain file that somebody copied there by rename.
@@ -10,7 +13,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use zerocopy::{FromBytes, IntoBytes};
+
 use super::check::CheckError;
+use super::format::Header;
 use super::view::{OpenError, View};
 use crate::sys::Map;
 
@@ -105,14 +111,25 @@ impl Store {
     /// Maps, opens and checks the generation in use.
     pub fn open(&self) -> Result<(Generation, View<Map>), StoreError> {
         // The link may come to point elsewhere meanwhile: the number and the bytes must be of one generation.
-        match self.current() {
-            Generation(0) => Ok((Generation(0), open(&self.current_path())?)),
-            generation => Ok((generation, open(&self.path(generation))?)),
+        let mut generation = self.current();
+        loop {
+            let opened = match generation {
+                Generation(0) => open(&self.current_path()),
+                generation => open(&self.path(generation)),
+            };
+            match (opened, self.current()) {
+                // It was removed after we had read the link: another one has taken its place.
+                (Err(_), now) if now != generation => generation = now,
+                (opened, _) => return Ok((generation, opened?)),
+            }
         }
     }
 
     /// Publishes `bytes` as the next generation, unless they are what the newest one holds. Gives the newest number
     /// and whether it is new. Bytes that are no sound snapshot are refused.
+    ///
+    /// Bytes that differ from the newest generation's only in when the mirrors were verified take its place when it is
+    /// in use. When it is not, somebody went back from it: it does not come again by being verified.
     pub fn publish(&self, bytes: &[u8]) -> Result<(Generation, bool), StoreError> {
         let path = self.current_path();
         let view = View::open(bytes).map_err(|source| StoreError::Open { path, source })?;
@@ -120,8 +137,10 @@ impl Store {
         let _lock = self.lock()?;
         let generations = self.generations()?;
         let newest = generations.last().copied().unwrap_or_default();
-        let same = newest != Generation::default() && fs::read(self.path(newest)).is_ok_and(|old| old == bytes);
-        if same {
+        let old = (newest != Generation::default()).then(|| fs::read(self.path(newest)).ok()).flatten();
+        let is_verified = old.as_ref().is_some_and(|old| says_the_same(old, bytes));
+        let is_left = is_verified && !self.is_empty() && self.current() != newest;
+        if is_left || old.is_some_and(|old| old == bytes) {
             if self.is_empty() {
                 self.point_at(newest)?;
             }
@@ -130,6 +149,10 @@ impl Store {
         let next = Generation(newest.0.max(self.current().0) + 1);
         self.write(next, bytes)?;
         self.point_at(next)?;
+        if is_verified {
+            // When it stays, it only takes the room of another.
+            let _ = fs::remove_file(self.path(newest));
+        }
         self.forget_old(next);
         Ok((next, true))
     }
@@ -220,6 +243,15 @@ impl Store {
     }
 }
 
+/// Whether two snapshots differ in nothing but when their mirrors were verified.
+pub fn says_the_same(one: &[u8], other: &[u8]) -> bool {
+    let Some((mut head, rest)) = Header::read_from_prefix(one).ok() else { return false };
+    let Some((other_head, other_rest)) = Header::read_from_prefix(other).ok() else { return false };
+    head.verified_at = other_head.verified_at;
+    head.checksum = other_head.checksum;
+    head.as_bytes() == other_head.as_bytes() && rest == other_rest
+}
+
 /// Maps, opens and checks one file.
 pub fn open(path: &Path) -> Result<View<Map>, StoreError> {
     let map = Map::open(path).map_err(|source| system("open", path, source))?;
@@ -248,7 +280,12 @@ mod tests {
     use crate::snapshot::{Builder, Evidence};
 
     fn snapshot(name: &str) -> Vec<u8> {
+        verified(name, 0)
+    }
+
+    fn verified(name: &str, at: u64) -> Vec<u8> {
         let mut builder = Builder::new(Evidence::Unverified, 1, Vec::new());
+        builder.verified_at(at);
         builder.mirror(name, None, 1, 1);
         let list = builder.list(Vec::new(), None);
         let row = builder.row(vec![list]);
@@ -282,6 +319,43 @@ mod tests {
         assert!(error.contains("no generation before 3 is kept"), "{error}");
         assert_eq!(store.publish(&snapshot("m6")).unwrap(), (Generation(6), true));
         assert_eq!(store.open().unwrap().0, Generation(6));
+    }
+
+    #[test]
+    fn being_verified_again_takes_no_other_generation_away() {
+        let (_folder, store) = store();
+        for (number, (name, at)) in (1..).zip([("a", 1), ("b", 2), ("b", 3), ("c", 4), ("c", 5), ("c", 6)]) {
+            assert_eq!(store.publish(&verified(name, at)).unwrap(), (Generation(number), true));
+        }
+        assert_eq!(store.generations().unwrap(), [1, 3, 6].map(Generation), "a, b and c, each as verified last");
+        assert_eq!(store.open().unwrap().1.verified_at(), Some(6));
+        assert_eq!(store.rollback().unwrap(), Generation(3));
+        assert_eq!(store.publish(&verified("c", 7)).unwrap(), (Generation(6), false), "nor does it come again");
+        assert_eq!(store.current(), Generation(3));
+        assert_eq!(store.publish(&verified("b", 8)).unwrap(), (Generation(7), true), "that is another state than c");
+        assert_eq!(store.generations().unwrap(), [3, 6, 7].map(Generation));
+        assert!(!says_the_same(b"", b"") && !says_the_same(&verified("a", 1), &verified("b", 1)));
+    }
+
+    #[test]
+    fn a_reader_is_not_lost_when_a_generation_is_replaced() {
+        let (_folder, store) = store();
+        store.publish(&verified("a", 1)).unwrap();
+        let writer = store.clone();
+        let publishing = std::thread::spawn(move || {
+            for at in 2..200 {
+                writer.publish(&verified("a", at)).unwrap();
+            }
+        });
+        let mut last = 0;
+        while !publishing.is_finished() {
+            let (generation, view) = store.open().unwrap();
+            assert_eq!(view.verified_at(), Some(generation.0));
+            assert!(generation.0 >= last, "never back");
+            last = generation.0;
+        }
+        publishing.join().unwrap();
+        assert_eq!(store.generations().unwrap(), [Generation(199)]);
     }
 
     #[test]

@@ -407,6 +407,8 @@ fn record_bytes(section: Section) -> usize {
         Section::Lists => size_of::<ListRecord>(),
         Section::Members => size_of::<U16>(),
         Section::Networks => size_of::<NetworkRecord>(),
+        Section::Asns => size_of::<AsnRecord>(),
+        Section::Comments => size_of::<Text>(),
         Section::Folders => size_of::<FolderRecord>(),
         Section::Files => size_of::<FileRecord>(),
         Section::FolderKeys => size_of::<FolderKeyRecord>(),

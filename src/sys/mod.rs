@@ -4,15 +4,18 @@
 //! - `socket`   sockets that listen
 //! - `heap`     free memory, back to the system
 //! - `descriptors`   how many descriptors the process may have
+//! - `priority` who gets a processor first
 
 #![allow(unsafe_code)]
 
 mod descriptors;
 mod heap;
 mod map;
+mod priority;
 mod socket;
 
 pub use descriptors::raise_descriptor_limit;
 pub use heap::give_back_free_memory;
 pub use map::Map;
+pub use priority::yield_to_others;
 pub use socket::{LISTEN_BACKLOG, ListenError, listen};

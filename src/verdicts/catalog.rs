@@ -1,7 +1,7 @@
 //! `Catalog`: the images of one folder, as its master's checksum file lists them and its server tells of them.
 //!
-//! Lives here: what is known of them, the marks by which generations are told apart, and how a catalog is kept. Not here:
-//! checksum files (`crawl`), who has the images (verdicts, as of repos).
+//! Lives here: what is known of them, the marks by which generations are told apart, and how a catalog is kept. Not
+//! here: checksum files (`crawl`), who has the images (verdicts, as of repos).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -134,30 +134,28 @@ impl State {
             Ok(catalogs)
         })
     }
+}
 
-    /// Keeps what a master has shown of a folder. Images that it no longer lists are forgotten, with all verdicts: names
-    /// of images change with every build, and what is gone does not come back.
-    pub fn set_catalog(&mut self, folder: RepoId, catalog: &Catalog) -> Result<(), StateError> {
-        self.changing("keep what a master has shown", |transaction| {
-            let upsert = "INSERT INTO catalogs (repo, checksum_file, torrent, answered, changed)
-                          VALUES (?1, ?2, ?3, ?4, ?5)
-                          ON CONFLICT DO UPDATE SET checksum_file = ?2, torrent = ?3, answered = ?4, changed = ?5";
-            let Catalog { checksum_file, torrent, answered, changed, images } = catalog;
-            let [answered, changed] = [answered, changed].map(|one| row::number(*one));
-            let mut upsert = transaction.prepare_cached(upsert)?;
-            upsert.execute(params![folder.0, checksum_file, torrent, answered, changed])?;
-            transaction.prepare_cached("DELETE FROM images WHERE folder = ?1")?.execute([folder.0])?;
-            let insert = "INSERT INTO images (folder, name, bytes, modified, digest_kind, digest, torrent)
-                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            let mut insert = transaction.prepare_cached(insert)?;
-            for (name, Original { bytes, modified, digest, torrent }) in images {
-                let [bytes, modified] = [*bytes, modified.unwrap_or_default()].map(row::number);
-                let (kind, digits) = digest.as_ref().map(|(kind, digits)| (kind.name(), digits)).unzip();
-                insert.execute(params![folder.0, name, bytes, modified, kind, digits, torrent])?;
-            }
-            forget(transaction, folder, catalog)
-        })
+/// Keeps what a master has shown of a folder. Images that it no longer lists are forgotten, with all verdicts: names of
+/// images change with every build, and what is gone does not come back.
+pub(super) fn put(transaction: &Transaction<'_>, folder: RepoId, catalog: &Catalog) -> rusqlite::Result<()> {
+    let upsert = "INSERT INTO catalogs (repo, checksum_file, torrent, answered, changed)
+                  VALUES (?1, ?2, ?3, ?4, ?5)
+                  ON CONFLICT DO UPDATE SET checksum_file = ?2, torrent = ?3, answered = ?4, changed = ?5";
+    let Catalog { checksum_file, torrent, answered, changed, images } = catalog;
+    let [answered, changed] = [answered, changed].map(|one| row::number(*one));
+    let mut upsert = transaction.prepare_cached(upsert)?;
+    upsert.execute(params![folder.0, checksum_file, torrent, answered, changed])?;
+    transaction.prepare_cached("DELETE FROM images WHERE folder = ?1")?.execute([folder.0])?;
+    let insert = "INSERT INTO images (folder, name, bytes, modified, digest_kind, digest, torrent)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let mut insert = transaction.prepare_cached(insert)?;
+    for (name, Original { bytes, modified, digest, torrent }) in images {
+        let [bytes, modified] = [*bytes, modified.unwrap_or_default()].map(row::number);
+        let (kind, digits) = digest.as_ref().map(|(kind, digits)| (kind.name(), digits)).unzip();
+        insert.execute(params![folder.0, name, bytes, modified, kind, digits, torrent])?;
     }
+    forget(transaction, folder, catalog)
 }
 
 /// Forgets the images of a folder that its catalog does not have.
@@ -190,7 +188,7 @@ fn forget(transaction: &Transaction<'_>, folder: RepoId, catalog: &Catalog) -> r
 mod tests {
     use super::*;
     use crate::verdicts::state::tests::observation;
-    use crate::verdicts::{Damping, Finding};
+    use crate::verdicts::{Damping, Finding, Learned, Observation};
 
     fn catalog(names: &[&str], bytes: u64) -> Catalog {
         let original = Original {
@@ -201,6 +199,11 @@ mod tests {
         };
         let images = names.iter().map(|&name| (name.to_owned(), original.clone())).collect();
         Catalog { checksum_file: "CHECKSUM".into(), torrent: None, answered: 100, changed: 100, images }
+    }
+
+    fn keep(state: &mut State, folder: RepoId, catalog: &Catalog, seen: &[Observation]) {
+        let learned = Learned { catalogs: vec![(folder, catalog)], ..Learned::default() };
+        state.keep(&learned, seen, &Damping::default()).unwrap();
     }
 
     #[test]
@@ -216,12 +219,12 @@ mod tests {
         let mut full = catalog(&["a.iso", "b.iso"], 7);
         full.images.get_mut("b.iso").unwrap().digest = None;
         full.images.get_mut("b.iso").unwrap().torrent = Some("b.torrent".into());
-        state.set_catalog(shelf, &full).unwrap();
+        keep(&mut state, shelf, &full, &[]);
         assert_eq!(state.catalogs().unwrap()[&shelf], full);
         let seen: Vec<_> =
             [repo, shelf, images[0], images[1]].map(|repo| observation(mirror.0, repo.0, Finding::Same, 200)).to_vec();
-        state.observe(&seen, &Damping::default()).unwrap();
-        state.set_catalog(shelf, &catalog(&["a.iso"], 7)).unwrap();
+        keep(&mut state, shelf, &full, &seen);
+        keep(&mut state, shelf, &catalog(&["a.iso"], 7), &[]);
         let left = state.verdicts().unwrap();
         assert_eq!(left.len(), 3, "{left:?}");
         assert!(left.keys().all(|subject| subject.repo != images[1]));
@@ -248,7 +251,7 @@ mod tests {
             let mut state = State::open(folder.path()).unwrap();
             assert_eq!(state.repos().unwrap()[&key], repo, "what was there stays");
             let shelf = state.repo(&RepoKey::of_folder("alma", "9", "isos", "x")).unwrap();
-            state.set_catalog(shelf, &catalog(&["a.iso"], 7)).unwrap();
+            keep(&mut state, shelf, &catalog(&["a.iso"], 7), &[]);
             assert_eq!(state.catalogs().unwrap().len(), 1);
         }
         let connection = rusqlite::Connection::open(&file).unwrap();

@@ -15,6 +15,8 @@ pub struct RunId(pub i64);
 pub enum RunOutcome {
     /// Every mirror was looked at.
     Complete,
+    /// The same, but canaries failed: what was found is kept, and what follows should not be published.
+    Doubted,
     /// The fault was ours (no resolver, no network): no verdict was changed.
     Inconclusive,
     /// It was told to stop before its end.
@@ -23,12 +25,14 @@ pub enum RunOutcome {
 
 impl RunOutcome {
     /// All.
-    pub const ALL: [RunOutcome; 3] = [RunOutcome::Complete, RunOutcome::Inconclusive, RunOutcome::Interrupted];
+    pub const ALL: [RunOutcome; 4] =
+        [RunOutcome::Complete, RunOutcome::Doubted, RunOutcome::Inconclusive, RunOutcome::Interrupted];
 
     /// A short name for logs and the state.
     pub fn name(self) -> &'static str {
         match self {
             RunOutcome::Complete => "complete",
+            RunOutcome::Doubted => "doubted",
             RunOutcome::Inconclusive => "inconclusive",
             RunOutcome::Interrupted => "interrupted",
         }
@@ -134,6 +138,19 @@ impl State {
     }
 }
 
+impl State {
+    /// Why the verdicts are doubted: what the last run that changed any found of canaries; none when they did not fail.
+    pub fn doubt(&self) -> Result<Option<String>, StateError> {
+        self.doing("read whether the last run is doubted", |connection| {
+            let sql = "SELECT outcome, note FROM runs WHERE outcome IN (?1, ?2) ORDER BY id DESC LIMIT 1";
+            let names = [RunOutcome::Complete, RunOutcome::Doubted].map(RunOutcome::name);
+            let mut statement = connection.prepare_cached(sql)?;
+            let last = statement.query_row(names, |run| Ok((run.get::<_, String>(0)?, run.get::<_, String>(1)?)));
+            Ok(last.optional()?.filter(|(outcome, _)| outcome == RunOutcome::Doubted.name()).map(|(_, note)| note))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +170,26 @@ mod tests {
             state.end_run(id, at + 50, outcome, &counts, "no\nresolver").unwrap();
             let ended = Run { ended: Some((at + 50, outcome)), counts, note: "no resolver".into(), ..begun };
             assert_eq!(state.last_run().unwrap(), Some(ended));
+        }
+    }
+
+    #[test]
+    fn a_doubt_lasts_until_a_run_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut state = state(folder.path(), 0, 0);
+        assert_eq!(state.doubt().unwrap(), None);
+        for (outcome, doubt) in [
+            (RunOutcome::Complete, None),
+            (RunOutcome::Doubted, Some("why")),
+            (RunOutcome::Inconclusive, Some("why")),
+            (RunOutcome::Complete, None),
+        ] {
+            let id = state.begin_run(1).unwrap();
+            let note = if outcome == RunOutcome::Doubted { "why" } else { "other" };
+            state.end_run(id, 2, outcome, &RunCounts::default(), note).unwrap();
+            // One that is under way says nothing yet.
+            state.begin_run(3).unwrap();
+            assert_eq!(state.doubt().unwrap().as_deref(), doubt, "{outcome:?}");
         }
     }
 }

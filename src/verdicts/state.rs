@@ -3,10 +3,10 @@
 //! Lives here: opening and locking the file, and what is asked of it in every run. Not here: its tables (`schema`),
 //! what was before (`history`), the runs themselves (`run`).
 //!
-//! The file is SQLite, `verdicts.sqlite` in the state folder, in WAL mode: readers see the last committed batch while a
-//! crawler writes, and a crawler that is killed leaves every batch whole or not there at all. `synchronous` is NORMAL:
-//! commits wait for no disk, so after a power cut the last batches may be missing (never half there, and never out of
-//! order). What is lost so is looks, which the next run takes again; to wait for the disk per batch would buy nothing.
+//! The file is SQLite, `verdicts.sqlite` in the state folder, in WAL mode: readers see the last whole pass while a
+//! crawler writes, and a crawler that is killed leaves what it found in a pass whole or not there at all. `synchronous`
+//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, never out
+//! of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
 //!
 //! One process at a time may crawl: it holds a lock on `crawl.lock`, which the system drops with the process.
 
@@ -19,6 +19,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::catalog::{self, Catalog};
 use super::finding::Finding;
 use super::row;
 use super::schema::{self, Found};
@@ -114,6 +115,22 @@ pub struct Change {
     pub before: Option<(Standing, Finding)>,
     /// What is held now.
     pub after: Verdict,
+}
+
+/// What a pass has learned of masters.
+#[derive(Clone, Debug, Default)]
+pub struct Learned<'a> {
+    /// Of repos.
+    pub truths: Vec<(RepoId, &'a Truth)>,
+    /// Of folders of images.
+    pub catalogs: Vec<(RepoId, &'a Catalog)>,
+}
+
+impl Learned<'_> {
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.truths.is_empty() && self.catalogs.is_empty()
+    }
 }
 
 /// How many subjects of a mirror and family stand so for the same reason.
@@ -271,27 +288,6 @@ impl State {
         })
     }
 
-    /// Keeps what a master has shown.
-    pub fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError> {
-        self.changing("keep a truth", |transaction| {
-            let (answered, changed) = (row::number(truth.answered), row::number(truth.changed));
-            let upsert = "INSERT INTO truths (repo, answered, changed) VALUES (?1, ?2, ?3)
-                          ON CONFLICT DO UPDATE SET answered = ?2, changed = ?3";
-            transaction.prepare_cached(upsert)?.execute(params![repo.0, answered, changed])?;
-            transaction.prepare_cached("DELETE FROM shown WHERE repo = ?1")?.execute([repo.0])?;
-            let insert = "INSERT INTO shown (repo, age, sha256, sha512, bytes, timestamp, first_seen, last_seen)
-                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-            let mut insert = transaction.prepare_cached(insert)?;
-            for (age, shown) in (0_i64..).zip(&truth.shown) {
-                let Shown { sha256, sha512, bytes, timestamp, first_seen, last_seen } = shown;
-                let [bytes, timestamp, first, last] =
-                    [bytes, timestamp, first_seen, last_seen].map(|one| row::number(*one));
-                insert.execute(params![repo.0, age, sha256, sha512, bytes, timestamp, first, last])?;
-            }
-            Ok(())
-        })
-    }
-
     /// All verdicts: about 200 bytes each.
     pub fn verdicts(&self) -> Result<HashMap<Subject, Verdict>, StateError> {
         self.doing("read the verdicts", |connection| {
@@ -341,42 +337,25 @@ impl State {
         })
     }
 
-    /// Keeps observations: verdicts are changed by them, and changes of standing or finding go into the history and are
-    /// returned. One transaction: all are kept or, when there is an error, none.
+    /// Keeps what a pass found: what masters have shown, and observations. Verdicts are changed by these, and changes
+    /// of standing or finding go into the history and are returned. One transaction: all is kept or, when there is an
+    /// error, nothing, and who reads meanwhile sees what was before.
     ///
-    /// Observations of one mirror lie side by side in the file, so batches by mirror cost least.
-    pub fn observe(&mut self, observations: &[Observation], damping: &Damping) -> Result<Vec<Change>, StateError> {
+    /// Observations of one mirror lie side by side in the file, so those in the order of mirrors cost least.
+    pub fn keep(
+        &mut self,
+        learned: &Learned<'_>,
+        observations: &[Observation],
+        damping: &Damping,
+    ) -> Result<Vec<Change>, StateError> {
         self.changing("keep what was observed", |transaction| {
-            let columns = row::COLUMNS;
-            let mut read = transaction.prepare_cached(&format!(
-                "SELECT {columns} FROM verdicts WHERE mirror = ?1 AND repo = ?2 AND family = ?3 AND protocol = ?4"
-            ))?;
-            let mut write = transaction.prepare_cached(&format!(
-                "INSERT OR REPLACE INTO verdicts ({columns})
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
-            ))?;
-            let mut keep = transaction.prepare_cached(&format!(
-                "INSERT OR REPLACE INTO history ({})
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-                row::LOOK_COLUMNS
-            ))?;
-            let mut changes = Vec::new();
-            for observation in observations {
-                let Subject { mirror, repo, family, protocol } = observation.subject;
-                let key = params![mirror.0, repo.0, row::family_number(family), protocol.name()];
-                let before = read.query_row(key, row::verdict).optional()?;
-                let Some(after) = Verdict::after(before.as_ref(), observation, damping) else { continue };
-                if before.as_ref() == Some(&after) {
-                    continue;
-                }
-                let before = before.map(|before| (before.standing, before.finding));
-                let changed = before != Some((after.standing, after.finding));
-                row::put(observation.subject, &after, &mut write, changed.then_some(&mut *keep))?;
-                if changed {
-                    changes.push(Change { subject: observation.subject, before, after });
-                }
+            for (repo, truth) in &learned.truths {
+                put_truth(transaction, *repo, truth)?;
             }
-            Ok(changes)
+            for (folder, catalog) in &learned.catalogs {
+                catalog::put(transaction, *folder, catalog)?;
+            }
+            put_observations(transaction, observations, damping)
         })
     }
 
@@ -433,6 +412,60 @@ impl Drop for State {
         // Closing the file would do, unless a child that another thread is just starting has a copy of it for a moment.
         let _ = lock.unlock();
     }
+}
+
+fn put_truth(transaction: &Transaction<'_>, repo: RepoId, truth: &Truth) -> rusqlite::Result<()> {
+    let (answered, changed) = (row::number(truth.answered), row::number(truth.changed));
+    let upsert = "INSERT INTO truths (repo, answered, changed) VALUES (?1, ?2, ?3)
+                  ON CONFLICT DO UPDATE SET answered = ?2, changed = ?3";
+    transaction.prepare_cached(upsert)?.execute(params![repo.0, answered, changed])?;
+    transaction.prepare_cached("DELETE FROM shown WHERE repo = ?1")?.execute([repo.0])?;
+    let insert = "INSERT INTO shown (repo, age, sha256, sha512, bytes, timestamp, first_seen, last_seen)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let mut insert = transaction.prepare_cached(insert)?;
+    for (age, shown) in (0_i64..).zip(&truth.shown) {
+        let Shown { sha256, sha512, bytes, timestamp, first_seen, last_seen } = shown;
+        let [bytes, timestamp, first, last] = [bytes, timestamp, first_seen, last_seen].map(|one| row::number(*one));
+        insert.execute(params![repo.0, age, sha256, sha512, bytes, timestamp, first, last])?;
+    }
+    Ok(())
+}
+
+fn put_observations(
+    transaction: &Transaction<'_>,
+    observations: &[Observation],
+    damping: &Damping,
+) -> rusqlite::Result<Vec<Change>> {
+    let columns = row::COLUMNS;
+    let mut read = transaction.prepare_cached(&format!(
+        "SELECT {columns} FROM verdicts WHERE mirror = ?1 AND repo = ?2 AND family = ?3 AND protocol = ?4"
+    ))?;
+    let mut write = transaction.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO verdicts ({columns})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+    ))?;
+    let mut keep = transaction.prepare_cached(&format!(
+        "INSERT OR REPLACE INTO history ({})
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        row::LOOK_COLUMNS
+    ))?;
+    let mut changes = Vec::new();
+    for observation in observations {
+        let Subject { mirror, repo, family, protocol } = observation.subject;
+        let key = params![mirror.0, repo.0, row::family_number(family), protocol.name()];
+        let before = read.query_row(key, row::verdict).optional()?;
+        let Some(after) = Verdict::after(before.as_ref(), observation, damping) else { continue };
+        if before.as_ref() == Some(&after) {
+            continue;
+        }
+        let before = before.map(|before| (before.standing, before.finding));
+        let changed = before != Some((after.standing, after.finding));
+        row::put(observation.subject, &after, &mut write, changed.then_some(&mut *keep))?;
+        if changed {
+            changes.push(Change { subject: observation.subject, before, after });
+        }
+    }
+    Ok(changes)
 }
 
 fn take_lock(path: &Path) -> Result<File, StateError> {

@@ -176,9 +176,11 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Name of the group of networks that the client belongs to.
+    /// Name of the network, or the autonomous system, that the client belongs to.
     pub fn group(&self) -> Option<&'a str> {
-        self.atlas.view().group(self.whereabouts.group?).map(|(name, _)| name)
+        let view = self.atlas.view();
+        let group = self.whereabouts.groups(view).next()?;
+        view.group(group).map(|(name, _)| name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Selection`: the mirrors one client is shown for a folder or a file, and the whole list of them.
 //!
-//! Lives here: the walk through the lists of the client's group and place, which of them are of its own region, and how
+//! Lives here: the walk through the lists of the client's groups and place, which of them are of its own region, and how
 //! many are enough. Not here: where the client is (`locate`), how mirrors are shown (`page`, `json`, `metalink`).
 
 use crate::answer::list::Supply;
@@ -52,7 +52,7 @@ pub struct Selection<'a> {
 }
 
 impl<'a> Selection<'a> {
-    /// The first mirrors of the client's group and place, `count_max` at most; or what there is instead.
+    /// The first mirrors of the client's groups and place, `count_max` at most; or what there is instead.
     pub fn choose<B: AsRef<[u8]>>(
         view: &'a View<B>,
         carried: &Carried<'a>,
@@ -88,30 +88,29 @@ impl<'a> Selection<'a> {
     ) {
         let region = view.place_code(whereabouts.place).map(Code::country);
         let mut walk = |serving: &Serving<'a>, row| {
-            // Only a mirror of the group may come again, in the place's row.
+            // Only a mirror of a group may come again, in another row.
             let before = self.count;
+            let mut found = false;
             for mirror in view.candidates(carried, family, row, turn) {
                 if self.count == count_max {
                     break;
                 }
                 let Some(link) = link(view, serving, mirror, row, region) else { continue };
+                found = true;
                 if !self.links[..before].iter().any(|known| known.base == link.base) {
                     self.push(link);
                 }
             }
-            self.count
+            found
         };
         let serving = view.serving(carried, family);
-        if let Some(group) = whereabouts.group {
-            let found = walk(&serving, Row::Group(group));
-            if found > 0 && view.ending(group) == Some(Ending::Alone) {
+        for group in whereabouts.groups(view) {
+            if walk(&serving, Row::Group(group)) && view.ending(group) == Some(Ending::Alone) {
                 return;
             }
         }
-        let found = walk(&serving, Row::Place(whereabouts.place));
-        if found < count_max
-            && let Some(sparing) = view.sparing(carried, family)
-        {
+        walk(&serving, Row::Place(whereabouts.place));
+        if let Some(sparing) = view.sparing(carried, family) {
             walk(&sparing, Row::Place(whereabouts.place));
         }
         self.leave_out_others();

@@ -19,8 +19,8 @@ use crate::crawl::report::Report;
 use crate::crawl::targets::{Door, Folder, Repo, Targets};
 use crate::net::{Family, Protocol};
 use crate::verdicts::{
-    Catalog, Change, Class, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject, Truth,
-    Verdict,
+    Catalog, Change, Class, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject,
+    Truth, Verdict,
 };
 
 /// Worlds that are played by a test run. Each has a few runs.
@@ -338,6 +338,8 @@ struct Memory {
     verdicts: HashMap<Subject, Verdict>,
     catalogs: HashMap<RepoId, Catalog>,
     changes: usize,
+    /// How often something was kept.
+    keeps: usize,
 }
 
 impl Recorder for Memory {
@@ -362,19 +364,16 @@ impl Recorder for Memory {
         Ok(self.catalogs.clone())
     }
 
-    fn set_catalog(&mut self, folder: RepoId, catalog: &Catalog) -> Result<(), StateError> {
-        self.catalogs.insert(folder, catalog.clone());
-        self.changes += 1;
-        Ok(())
-    }
-
-    fn set_truth(&mut self, repo: RepoId, truth: &Truth) -> Result<(), StateError> {
-        self.truths.insert(repo, truth.clone());
-        self.changes += 1;
-        Ok(())
-    }
-
-    fn observe(&mut self, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+        self.keeps += 1;
+        for (repo, truth) in &learned.truths {
+            self.truths.insert(*repo, (*truth).clone());
+            self.changes += 1;
+        }
+        for (folder, catalog) in &learned.catalogs {
+            self.catalogs.insert(*folder, (*catalog).clone());
+            self.changes += 1;
+        }
         for observation in observations {
             self.changes += 1;
             let standing = match observation.finding.class() {
@@ -405,7 +404,7 @@ fn run_once(world: &World, targets: &Targets, memory: &mut Memory, trouble: Trou
     world.stuck_requests.set(0);
     world.answers.borrow_mut().clear();
     world.met.borrow_mut().clear();
-    let before = memory.changes;
+    let (before, keeps_before) = (memory.changes, memory.keeps);
     let began = world.now_millis.get();
     let options = Options { seed: run_seed, ..Options::default() };
     let mut last = None;
@@ -415,6 +414,8 @@ fn run_once(world: &World, targets: &Targets, memory: &mut Memory, trouble: Trou
     if report.is_inconclusive() {
         assert_eq!(memory.changes, before, "an inconclusive run changed something: {what}");
     }
+    let keeps = memory.keeps - keeps_before;
+    assert!(keeps <= 1, "a run is kept as a whole, not in {keeps} parts: {what}");
     assert!(report.observed == 0 || last.unwrap().done > 0, "{what}");
     let judged = report.truths_missing == 0;
     for family in Family::ALL.into_iter().filter(|_| judged) {
@@ -422,7 +423,7 @@ fn run_once(world: &World, targets: &Targets, memory: &mut Memory, trouble: Trou
             assert!(world.met.borrow().contains(&(mirror, family)), "m{mirror} was not met over {family}: {what}");
         }
     }
-    // One timeout for each family, for all protocols and repos; and one more where it is a canary.
+    // One timeout for each family, for all protocols and repos; and one more where it is asked again.
     let stuck = world.scripts.iter().filter(|script| **script == Script::Stuck).count() as u32;
     assert!(
         world.stuck_requests.get() <= stuck * 2 + 2,

@@ -1,6 +1,7 @@
-//! Tables out of City and Country databases in MaxMind's format (`.mmdb`).
+//! Tables out of City, Country and ASN databases in MaxMind's format (`.mmdb`).
 //!
 //! - `record`    what one data record says about a place
+//! - `system`    what one says about an autonomous system
 //!
 //! Lives here: walking a database, several databases into one table, what is said about their origin.
 //! Not here: the file format itself (the `maxminddb` package), overlaps and layout (`geoip::build`).
@@ -11,6 +12,7 @@
 //! values, 2 MiB of text). A panic in the package would end the compilation of that file, not the program.
 
 mod record;
+mod system;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -21,11 +23,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use maxminddb::{MaxMindDbError, Reader};
+use maxminddb::{LookupResult, MaxMindDbError, Reader};
 
 use self::record::Record;
+use self::system::System;
 use super::build::{BuildError, Builder, RangeError};
-use crate::net::Family;
+use super::label::Label;
+use crate::net::{Asn, Family};
 use crate::place::Code;
 
 /// Longest database, bytes. The largest on the market have about 1 GiB (IPinfo's and DB-IP's full sets, 2026).
@@ -56,7 +60,7 @@ pub enum CompileError {
         source: io::Error,
     },
     /// The file is longer than any database.
-    #[error("{}: is longer than {max_bytes} bytes; give a City or Country database", path.display())]
+    #[error("{}: is longer than {max_bytes} bytes, as no such database is; give another file", path.display())]
     Long {
         /// The database.
         path: PathBuf,
@@ -85,12 +89,14 @@ pub enum CompileError {
         /// The database.
         path: PathBuf,
     },
-    /// An ASN, ISP, domain or other database.
-    #[error("{}: holds no country (it is a `{database_type}` database); \
-        give a City or Country database", path.display())]
-    NoCountry {
+    /// A database of other things.
+    #[error("{}: holds no {expected} (it is a `{database_type}` database); \
+        give {} database", path.display(), if *expected == Asn::NAME { "an ASN" } else { "a City or Country" })]
+    NoLabel {
         /// The database.
         path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
         /// What it says it is.
         database_type: String,
     },
@@ -127,15 +133,32 @@ pub fn compile_with(
     subdivided: &dyn Fn(Code) -> bool,
     resolve: &dyn Fn(Code, &str) -> Option<Code>,
 ) -> Result<Vec<u8>, CompileError> {
-    let place_of = |record: &Record<'_>| record.place(subdivided, resolve);
-    let mut builder = Builder::new();
+    label_networks(files, &|found| {
+        let record: Option<Record<'_>> = found.decode()?;
+        Ok(record.and_then(|record| record.place(subdivided, resolve)))
+    })
+}
+
+/// Compiles ASN databases into the bytes of a table of autonomous systems. `files` as for `compile`.
+pub fn compile_asns(files: &[PathBuf]) -> Result<Vec<u8>, CompileError> {
+    label_networks(files, &|found| {
+        let record: Option<System> = found.decode()?;
+        Ok(record.and_then(|record| record.asn))
+    })
+}
+
+/// What the data record of a network says.
+type LabelOf<'a, L> = &'a dyn Fn(&LookupResult<'_, Vec<u8>>) -> Result<Option<L>, MaxMindDbError>;
+
+fn label_networks<L: Label>(files: &[PathBuf], label_of: LabelOf<'_, L>) -> Result<Vec<u8>, CompileError> {
+    let mut builder = Builder::<L>::default();
     let mut holders: [Option<&Path>; 2] = [None; 2];
     let mut sources = Vec::new();
     let mut attributions: Vec<String> = Vec::new();
     for path in files {
         let bytes = read(path)?;
         // The reader has no unsafe state of its own and is dropped with the panic, so nothing half-done is seen.
-        let database = catch_unwind(AssertUnwindSafe(|| Database::read(path, bytes, &place_of)))
+        let database = catch_unwind(AssertUnwindSafe(|| Database::read(path, bytes, label_of)))
             .map_err(|_| CompileError::Panic { path: path.clone() })??;
         for (family, holder) in Family::ALL.into_iter().zip(&mut holders) {
             if !database.ranges.iter().any(|range| Family::of(range.first) == family) {
@@ -147,7 +170,7 @@ pub fn compile_with(
             *holder = Some(path);
         }
         for range in &database.ranges {
-            builder.add_range(range.first, range.last, Some(range.place))?;
+            builder.add_range(range.first, range.last, Some(range.label))?;
         }
         sources.push(database.source);
         if !attributions.contains(&database.attribution) {
@@ -172,25 +195,21 @@ fn read(path: &Path) -> Result<Vec<u8>, CompileError> {
 }
 
 /// What one file holds.
-struct Database {
-    ranges: Vec<Range>,
+struct Database<L> {
+    ranges: Vec<Range<L>>,
     source: String,
     attribution: String,
 }
 
-/// Neighbouring networks at one place.
-struct Range {
+/// Neighbouring networks of one label.
+struct Range<L> {
     first: IpAddr,
     last: IpAddr,
-    place: Code,
+    label: L,
 }
 
-impl Database {
-    fn read(
-        path: &Path,
-        bytes: Vec<u8>,
-        place_of: &dyn Fn(&Record<'_>) -> Option<Code>,
-    ) -> Result<Database, CompileError> {
+impl<L: Label> Database<L> {
+    fn read(path: &Path, bytes: Vec<u8>, label_of: LabelOf<'_, L>) -> Result<Database<L>, CompileError> {
         let damaged = |source| CompileError::Damaged { path: path.to_owned(), source: Box::new(source) };
         let reader = Reader::from_source(bytes).map_err(damaged)?;
         let metadata = reader.metadata();
@@ -199,8 +218,8 @@ impl Database {
         let network_count_max = 4 * (u64::from(metadata.node_count) + 1) + (1 << 16);
         let mut walk = Walk {
             reader: &reader,
-            place_of,
-            places: HashMap::new(),
+            label_of,
+            labels: HashMap::new(),
             ranges: Vec::new(),
             networks_left: network_count_max,
         };
@@ -212,8 +231,9 @@ impl Database {
             return Err(CompileError::Endless { path: path.to_owned(), max: network_count_max });
         }
         if walk.ranges.is_empty() {
-            return Err(CompileError::NoCountry {
+            return Err(CompileError::NoLabel {
                 path: path.to_owned(),
+                expected: L::NAME,
                 database_type: printable(&metadata.database_type),
             });
         }
@@ -222,16 +242,16 @@ impl Database {
 }
 
 /// One pass over the networks of a database.
-struct Walk<'a> {
+struct Walk<'a, L> {
     reader: &'a Reader<Vec<u8>>,
-    place_of: &'a dyn Fn(&Record<'_>) -> Option<Code>,
-    /// Places of the records seen so far, by where they lie in the file.
-    places: HashMap<usize, Option<Code>>,
-    ranges: Vec<Range>,
+    label_of: LabelOf<'a, L>,
+    /// Labels of the records seen so far, by where they lie in the file.
+    labels: HashMap<usize, Option<L>>,
+    ranges: Vec<Range<L>>,
     networks_left: u64,
 }
 
-impl Walk<'_> {
+impl<L: Label> Walk<'_, L> {
     /// Collects the ranges of one family. Stops early when no networks are left to look at.
     fn family(&mut self, family: Family) -> Result<(), MaxMindDbError> {
         // IPv4 addresses, or upper halves of IPv6 addresses. ::/64 is left out: IPv4 lies there, and nobody else.
@@ -247,52 +267,49 @@ impl Walk<'_> {
             Family::Ipv4 => first_address(at),
             Family::Ipv6 => IpAddr::V6((u128::from(at) << 64 | u128::from(u64::MAX)).into()),
         };
-        let mut run: Option<(u64, Code)> = None;
+        let mut run: Option<(u64, L)> = None;
         loop {
             self.networks_left = self.networks_left.saturating_sub(1);
             if self.networks_left == 0 {
                 return Ok(());
             }
             let alias_end = ALIASES.iter().find(|(first, end)| family == Family::Ipv6 && (*first..*end).contains(&at));
-            let (place, last) = match alias_end {
+            let (label, last) = match alias_end {
                 Some((_, end)) => (None, end - 1),
                 None => {
-                    let (place, prefix_bits) = self.network(first_address(at))?;
-                    (place, at | address_max.checked_shr(prefix_bits).unwrap_or(0))
+                    let (label, prefix_bits) = self.network(first_address(at))?;
+                    (label, at | address_max.checked_shr(prefix_bits).unwrap_or(0))
                 }
             };
-            if run.map(|(_, before)| before) != place {
-                if let Some((first, place)) = run {
-                    self.ranges.push(Range { first: first_address(first), last: last_address(at - 1), place });
+            if run.map(|(_, before)| before) != label {
+                if let Some((first, label)) = run {
+                    self.ranges.push(Range { first: first_address(first), last: last_address(at - 1), label });
                 }
-                run = place.map(|place| (at, place));
+                run = label.map(|label| (at, label));
             }
             if last >= address_max {
                 break;
             }
             at = last + 1;
         }
-        if let Some((first, place)) = run {
-            self.ranges.push(Range { first: first_address(first), last: last_address(address_max), place });
+        if let Some((first, label)) = run {
+            self.ranges.push(Range { first: first_address(first), last: last_address(address_max), label });
         }
         Ok(())
     }
 
-    /// The place of an address, and the prefix length of the network it is in: 0 where an IPv4 address lies in an
+    /// The label of an address, and the prefix length of the network it is in: 0 where an IPv4 address lies in an
     /// IPv6 network that holds all of IPv4.
-    fn network(&mut self, address: IpAddr) -> Result<(Option<Code>, u32), MaxMindDbError> {
+    fn network(&mut self, address: IpAddr) -> Result<(Option<L>, u32), MaxMindDbError> {
         let found = self.reader.lookup(address)?;
         let network = found.network()?;
         let prefix_bits = if network.is_ipv4() == address.is_ipv4() { network.prefix().into() } else { 0 };
-        let place = match found.offset().map(|offset| self.places.entry(offset)) {
+        let label = match found.offset().map(|offset| self.labels.entry(offset)) {
             None => None,
             Some(Entry::Occupied(known)) => *known.get(),
-            Some(Entry::Vacant(unknown)) => {
-                let record: Option<Record<'_>> = found.decode()?;
-                *unknown.insert(record.and_then(|record| (self.place_of)(&record)))
-            }
+            Some(Entry::Vacant(unknown)) => *unknown.insert((self.label_of)(&found)?),
         };
-        Ok((place, prefix_bits))
+        Ok((label, prefix_bits))
     }
 }
 

@@ -96,7 +96,8 @@ fn releases(file: &File, notes: &mut Notes<'_>) -> Vec<Release> {
         } else if let Some(arches) = arches(&name, file) {
             let aliases = file.duplicated_versions.iter().filter(|(_, full)| **full == name);
             let aliases = aliases.map(|(alias, _)| alias.clone()).filter(|alias| is_word(alias)).collect();
-            releases.push(Release { dir: name.clone(), name, aliases, tree, arches });
+            let (dir, vault) = (name.clone(), Vec::new());
+            releases.push(Release { name, aliases, dir, tree, arches, vault, sunset: None });
         } else {
             notes.add(format!("{found} has no arches"), "left out");
         }

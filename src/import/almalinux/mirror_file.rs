@@ -72,6 +72,7 @@ pub(super) fn read(
         asns,
         cloud_regions: cloud.unwrap_or_default(),
         families: Family::ALL.to_vec(),
+        crawled: true,
         origin: Origin::default(),
         name,
     })

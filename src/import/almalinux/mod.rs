@@ -103,6 +103,7 @@ fn vault(config: &Config, notes: &mut Notes<'_>) -> Option<Mirror> {
         asns: Vec::new(),
         cloud_regions: Vec::new(),
         families: Family::ALL.to_vec(),
+        crawled: true,
         origin: Origin::default(),
     })
 }

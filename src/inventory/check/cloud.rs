@@ -55,13 +55,14 @@ mod tests {
 name = "gcp"
 title = "Google Cloud"
 base.alma = ["http://b/x", "https://a/", "ftp://c/",
-             "http://b/x/"]
+             "http://b/x/", "c.example/x"]
 base.none = ["http://b/"]
 "#;
         assert_eq!(
             problems(text),
             [
                 "a.toml:5: cloud `gcp`: `ftp://c/` has another scheme; begin it with `http://` or `https://`",
+                "a.toml:6: cloud `gcp`: `c.example/x` has another scheme; begin it with `http://` or `https://`",
                 "a.toml:6: cloud `gcp`: `http://b/x/` stands twice; keep one",
                 "a.toml:7: cloud `gcp`: there is no tree `none`; name one that a valid `[[tree]]` defines",
             ]

@@ -112,7 +112,16 @@ fn release(
             aliases.push(alias);
         }
     }
-    Some(Release { name, aliases, dir, tree, arches })
+    // A URL of a protocol that lists do not name would never be named.
+    let protocols: Vec<Protocol> =
+        distributions[owner].protocols.iter().copied().filter(|&protocol| protocol != Protocol::Rsync).collect();
+    let mut vault = Vec::with_capacity(entry.vault.len());
+    for text in &entry.vault {
+        vault.extend(case.url(text, &protocols).map(|url| (url, text.span())));
+    }
+    let vault = case.each_once(vault);
+    let sunset = entry.sunset.as_ref().and_then(|text| case.formed(text, form::notice));
+    Some(Release { name, aliases, dir, tree, arches, vault, sunset })
 }
 
 /// Which distribution an entry belongs to: the one it names, or the only one in its file.
@@ -163,6 +172,36 @@ impl<'a> Owners<'a> {
 mod tests {
     use super::super::ground::{problems, reading};
     use super::*;
+
+    #[test]
+    fn a_release_may_end_in_a_vault() {
+        let text = |more: &str| {
+            format!(
+                "[[distribution]]\nname = \"d\"\nprotocols = [\"https\", \"rsync\"]\n[[tree]]\nname = \"t\"\n\
+                 [[release]]\nname = \"8.4\"\narches = [\"x86_64\"]\n{more}\n"
+            )
+        };
+        let good = text("vault = [\"https://b/x\", \"https://a/\"]\nsunset = \" It is over. \"");
+        assert!(problems(&good).is_empty(), "{:?}", problems(&good));
+        let release = &reading(&good).inventory.distributions[1].releases[0];
+        assert_eq!(release.vault, ["https://b/x/", "https://a/"]);
+        assert_eq!(release.sunset.as_deref(), Some("It is over."));
+        let bad =
+            text("vault = [\"http://a/\", \"rsync://a/\", \"https://a/\", \"https://a\"]\nsunset = \"a metalink\"");
+        assert_eq!(
+            problems(&bad),
+            [
+                "a.toml:9: release `8.4`: `http://a/` has another scheme; begin it with `https://`",
+                "a.toml:9: release `8.4`: `https://a/` stands twice; keep one",
+                "a.toml:9: release `8.4`: `rsync://a/` has another scheme; begin it with `https://`",
+                "a.toml:10: release `8.4`: `a metalink` has `metalink`, `<` or `>` in it; \
+                 find other words: clients would take it for XML",
+            ]
+        );
+        let release = &reading(&bad).inventory.distributions[1].releases[0];
+        assert_eq!((release.vault.len(), release.sunset.as_ref()), (1, None), "the rest is kept");
+        assert!(reading("").inventory.distributions[0].releases[0].vault.is_empty());
+    }
 
     #[test]
     fn defaults_are_filled_in() {

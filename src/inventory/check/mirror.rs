@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use toml::Spanned;
+
 use super::case::{Case, Ledger};
 use super::country::is_country;
 use crate::inventory::entry::{Entries, Found, MirrorEntry, Text};
 use crate::inventory::form;
-use crate::inventory::model::{Cloud, Country, Distribution, Mirror, Origin};
+use crate::inventory::model::{Cloud, Country, Distribution, Mirror, Origin, Status};
 use crate::inventory::problem::quoted;
 use crate::net::{Family, Protocol};
 use crate::place::Code;
@@ -90,11 +92,22 @@ fn mirror(
         listed: entry.listed.unwrap_or(true),
         exclusive: entry.exclusive,
         networks: networks(entry, case),
-        asns: entry.asns.clone(),
+        asns: asns(&entry.asns, case),
         cloud_regions: cloud_regions(&entry.cloud_regions, clouds, case),
         families,
+        crawled: crawled(entry, case),
         origin: found.origin(),
     })
+}
+
+/// Whether the crawler looks at it, as it must at a master.
+fn crawled(entry: &MirrorEntry, case: &mut Case) -> bool {
+    let Some(crawled) = &entry.crawled else { return true };
+    if entry.status == Status::Master && !*crawled.as_ref() {
+        case.report(crawled.span(), "a master is crawled in any case", "delete the line");
+        return true;
+    }
+    *crawled.as_ref()
 }
 
 /// The mirror's place, which may be none; the outer none when it names one that does not exist, since a mirror in the
@@ -166,6 +179,18 @@ fn networks(entry: &MirrorEntry, case: &mut Case) -> Vec<ip_network::IpNetwork> 
     case.each_once(networks)
 }
 
+/// The numbers of autonomous systems, each once.
+fn asns(numbers: &[Spanned<u32>], case: &mut Case) -> Vec<u32> {
+    let mut asns = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        match *number.as_ref() {
+            0 => case.report(number.span(), "0 is no autonomous system", "write its number, or delete it"),
+            asn => asns.push((asn, number.span())),
+        }
+    }
+    case.each_once(asns)
+}
+
 /// The cloud regions there are: `aws`, `aws/us-east-1`.
 fn cloud_regions(texts: &[Text], clouds: &[Cloud], case: &mut Case) -> Vec<(String, Option<String>)> {
     let mut known = Vec::with_capacity(texts.len());
@@ -196,7 +221,7 @@ fn cloud_regions(texts: &[Text], clouds: &[Cloud], case: &mut Case) -> Vec<(Stri
 mod tests {
     use super::super::ground::{problems, reading};
     use super::*;
-    use crate::inventory::model::{Kind, Status};
+    use crate::inventory::model::Kind;
 
     fn mirror(more: &str) -> String {
         format!("[[mirror]]\nname = \"m\"\nbase.alma.http = \"http://m/alma\"\n{more}\n")
@@ -210,7 +235,13 @@ mod tests {
         assert_eq!(mirror.base["alma"][&Protocol::Http], "http://m/alma/");
         assert_eq!((mirror.place, mirror.bandwidth_mbps, mirror.tier), (None, 1000, 1));
         assert_eq!((mirror.status, mirror.kind), (Status::Active, Kind::Direct));
-        assert!(mirror.listed && !mirror.exclusive && mirror.networks.is_empty() && mirror.asns.is_empty());
+        assert!(
+            mirror.listed
+                && mirror.crawled
+                && !mirror.exclusive
+                && mirror.networks.is_empty()
+                && mirror.asns.is_empty()
+        );
         assert_eq!((mirror.families.as_slice(), mirror.cloud_regions.len()), (Family::ALL.as_slice(), 0));
         assert_eq!((mirror.origin.file.to_str(), mirror.origin.line), (Some("a.toml"), 1));
     }
@@ -232,6 +263,7 @@ listed = false
 exclusive = true
 networks = ["192.0.2.0/24", "2001:db8::/32"]
 asns = [64496]
+crawled = false
 cloud_regions = ["aws", "aws/us-east-1"]
 families = ["ipv6"]
 origin = "by hand"
@@ -249,7 +281,7 @@ rsync = "rsync://m/alma/"
         assert_eq!(mirror.base["alma"].len(), 2);
         assert_eq!((mirror.place, mirror.bandwidth_mbps, mirror.tier), ("US-TX".parse().ok(), 100, 2));
         assert_eq!((mirror.status, mirror.kind), (Status::Disabled, Kind::Own));
-        assert!(!mirror.listed && mirror.exclusive);
+        assert!(!mirror.listed && mirror.exclusive && !mirror.crawled);
         assert_eq!((mirror.networks.len(), mirror.asns.as_slice()), (2, [64496].as_slice()));
         let regions = [("aws".to_owned(), None), ("aws".to_owned(), Some("us-east-1".to_owned()))];
         assert_eq!((mirror.cloud_regions.as_slice(), mirror.families.as_slice()), (&regions[..], &[Family::Ipv6][..]));
@@ -329,6 +361,21 @@ families = ["ipv4", "ipv4"]
         let mirror = &reading(&text).inventory.mirrors[0];
         assert_eq!((mirror.place, mirror.bandwidth_mbps, mirror.tier), ("US".parse().ok(), 1, 1));
         assert_eq!((mirror.base.len(), mirror.base["alma"].len(), mirror.networks.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_master_is_crawled_and_a_system_has_a_number() {
+        let text = mirror("status = \"master\"\ncrawled = false\nasns = [64496, 0,\n64496]");
+        assert_eq!(
+            problems(&text),
+            [
+                "a.toml:5: mirror `m`: a master is crawled in any case; delete the line",
+                "a.toml:6: mirror `m`: 0 is no autonomous system; write its number, or delete it",
+                "a.toml:7: mirror `m`: `64496` stands twice; keep one",
+            ]
+        );
+        let mirror = &reading(&text).inventory.mirrors[0];
+        assert_eq!((mirror.crawled, mirror.asns.as_slice()), (true, &[64_496][..]));
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! - A repo with fewer good mirrors than the minimum, and fewer than it had, keeps the mirrors that it had as spare
 //!   ones: they are named after the good ones, and no list gets shorter. The minimum is never more than half of the
 //!   mirrors that the inventory names, rounded up, so that in a small inventory a bad mirror can leave.
+//! - A repo that would have no mirror at all after that gets the project's own servers, whatever was found of them.
 //!
-//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use (`images`).
+//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use
+//! (`images`).
 //!
 //! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back.
 //!
@@ -15,7 +17,7 @@
 //!   that are only behind, and mirrors that the operators took out, do not count as lost);
 //! - a list that would become empty;
 //! - a map of repos that shrinks below its minimum;
-//! - a canary that failed: a master or a mirror known to be good that the crawl could not reach.
+//! - failed canaries: a master and those mirrors that were good longest, none of which was found well by the last pass.
 //!
 //! Not here: publishing, and whether somebody wants it in spite of all (`--force`).
 
@@ -26,7 +28,7 @@ use std::collections::HashMap;
 
 use super::goods::{self, ByProtocol, Goods, RepoGoods, Sources};
 use super::mirror_set::{MirrorSet, Position};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Kind};
 use crate::net::{Family, Protocol};
 use crate::snapshot::{self, Carried, Evidence, MirrorIndex, PlaceIndex, Row, View};
 use crate::verdicts::RepoKey;
@@ -62,30 +64,56 @@ pub struct Decision {
 
 /// Compares what is planned with the snapshot in use (none: nothing was ever published).
 ///
-/// `failed_canaries`: those of the crawl that failed, each with its name and what was found.
+/// `doubt`: what the last pass found of canaries that failed, none when they did not.
 pub fn decide<B: AsRef<[u8]>>(
     previous: Option<&View<B>>,
     inventory: &Inventory,
     planned: Goods,
     minimums: &Minimums,
-    failed_canaries: &[(String, String)],
+    doubt: Option<&str>,
 ) -> Decision {
     let mut decision = Decision { goods: planned, kept: Vec::new(), refusals: Vec::new() };
-    let canaries = failed_canaries.iter();
-    decision.refusals.extend(canaries.map(|(name, what)| Refusal::Canary { name: name.clone(), what: what.clone() }));
-    let Some(view) = previous else { return decision };
+    decision.refusals.extend(doubt.map(|what| Refusal::Canary { what: what.to_owned() }));
     let positions: HashMap<&str, Position> =
         inventory.mirrors.iter().enumerate().map(|(position, mirror)| (mirror.name.as_str(), position)).collect();
-    let before = Before { view, positions, listed: goods::listed(inventory) };
+    let listed = goods::positions(inventory, |mirror| mirror.listed);
+    let own = goods::positions(inventory, |mirror| mirror.listed && mirror.kind == Kind::Own);
+    let unseen = goods::positions(inventory, |mirror| !mirror.crawled);
+    let before = previous.map(|view| Before { view, positions, listed: &listed, unseen });
     let Decision { goods, kept, refusals } = &mut decision;
     for (key, repo) in &mut goods.repos {
-        if let Some(old) = find(view, key) {
-            before.compare(&old, key, repo, minimums, kept, refusals);
+        let old = previous.and_then(|view| find(view, key));
+        let held = before.as_ref().zip(old.as_ref());
+        for family in Family::ALL {
+            let mut keep = |why| kept.push(Kept { repo: key.clone(), family, why });
+            if let Some((before, old)) = held {
+                let (why, refused) = before.compare(old, key, family, repo, minimums);
+                why.into_iter().for_each(&mut keep);
+                refusals.extend(refused);
+            }
+            if repo.named_count(&listed, family) == 0 && resort_to(repo, family, &own) {
+                keep(Keep::OwnServers);
+            }
+            refusals.extend(held.and_then(|(before, old)| before.emptied(old, key, family, repo)));
         }
     }
-    images::compare(&before, &mut goods.folders, minimums, kept, refusals);
-    refusals.extend(repo_map(view, &before.listed, goods, minimums));
+    if let Some(before) = &before {
+        images::compare(before, &mut goods.folders, minimums, kept, refusals);
+    }
+    let vaulted = goods::repos_of(inventory).filter(|of| !of.release.vault.is_empty()).count();
+    refusals.extend(previous.and_then(|view| repo_map(view, &listed, goods, vaulted, minimums)));
     decision
+}
+
+/// Has a repo without any mirror name the project's own servers; false when there are none.
+fn resort_to(repo: &mut RepoGoods, family: Family, own: &MirrorSet) -> bool {
+    let eligible = &repo.eligible[family as usize];
+    let spare = eligible.each_ref().map(|eligible| eligible.and(own));
+    let any = !repo.named(&spare).is_empty();
+    if any {
+        repo.sources[family as usize].spare = spare;
+    }
+    any
 }
 
 /// The snapshot in use, seen from the inventory.
@@ -93,33 +121,19 @@ struct Before<'a, B> {
     view: &'a View<B>,
     positions: HashMap<&'a str, Position>,
     /// Mirrors that public lists may name.
-    listed: MirrorSet,
+    listed: &'a MirrorSet,
+    /// Mirrors that the crawler is not to look at.
+    unseen: MirrorSet,
 }
 
 impl<B: AsRef<[u8]>> Before<'_, B> {
-    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, and keeps what is to be
-    /// kept.
+    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, over one family, and
+    /// keeps what is to be kept.
     fn compare(
         &self,
         old: &Carried<'_>,
         key: &RepoKey,
-        repo: &mut RepoGoods,
-        minimums: &Minimums,
-        kept: &mut Vec<Kept>,
-        refusals: &mut Vec<Refusal>,
-    ) {
-        for family in Family::ALL {
-            let (keep, refused) = self.compare_over(family, old, key, repo, minimums);
-            kept.extend(keep.map(|why| Kept { repo: key.clone(), family, why }));
-            refusals.extend(refused);
-        }
-    }
-
-    fn compare_over(
-        &self,
         family: Family,
-        old: &Carried<'_>,
-        key: &RepoKey,
         repo: &mut RepoGoods,
         minimums: &Minimums,
     ) -> (Option<Keep>, Vec<Refusal>) {
@@ -130,15 +144,27 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
                 refusals.extend(self.halved(key, family, repo, &had, minimums));
                 self.keep_as_spare(family, repo, &had, minimums)
             }
-            false => (!had.named(&repo.protocols).and(&self.listed).is_empty()).then(|| {
-                repo.sources[family as usize] = had;
+            false => (!had.named(&repo.protocols).and(self.listed).is_empty()).then(|| {
+                repo.sources[family as usize] = self.with_unseen(had, &repo.eligible[family as usize]);
                 Keep::NotJudged
             }),
         };
-        if repo.named_count(&self.listed, family) == 0 && has_list(self.view, old, family) {
-            refusals.push(Refusal::Emptied { repo: key.clone(), family });
-        }
         (keep, refusals)
+    }
+
+    /// Nobody judges mirrors that are not looked at, so that these count as the operators say.
+    fn with_unseen(&self, mut had: Sources, eligible: &ByProtocol) -> Sources {
+        for (good, eligible) in had.good.iter_mut().zip(eligible) {
+            *good = good.or(&eligible.and(&self.unseen));
+        }
+        had.spare = had.spare.each_ref().map(|spare| spare.without(&self.unseen));
+        had
+    }
+
+    /// Whether what had a list would have none.
+    fn emptied(&self, old: &Carried<'_>, key: &RepoKey, family: Family, repo: &RepoGoods) -> Option<Refusal> {
+        let is_emptied = repo.named_count(self.listed, family) == 0 && has_list(self.view, old, family);
+        is_emptied.then(|| Refusal::Emptied { repo: key.clone(), family })
     }
 
     fn halved(
@@ -149,7 +175,7 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
         had: &Sources,
         minimums: &Minimums,
     ) -> Option<Refusal> {
-        let good_before = repo.named(&had.good).and(&self.listed);
+        let good_before = repo.named(&had.good).and(self.listed);
         let now = repo.named(&repo.sources[family as usize].good).or(&repo.named(&repo.behind[family as usize]));
         let (before, after) = (good_before.len(), good_before.and(&now).len());
         let was_crawled = self.view.evidence() == Evidence::Crawled;
@@ -158,9 +184,9 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
     }
 
     fn keep_as_spare(&self, family: Family, repo: &mut RepoGoods, had: &Sources, minimums: &Minimums) -> Option<Keep> {
-        let before = had.named(&repo.protocols).and(&self.listed).len();
-        let good = repo.good_count(&self.listed, family);
-        let eligible = repo.named(&repo.eligible[family as usize]).and(&self.listed).len();
+        let before = had.named(&repo.protocols).and(self.listed).len();
+        let good = repo.good_count(self.listed, family);
+        let eligible = repo.named(&repo.eligible[family as usize]).and(self.listed).len();
         let least = minimums.mirror_count.max(1).min(eligible.div_ceil(2));
         // Mirrors that nobody has verified are kept only where there would be nothing.
         let worth_keeping = good == 0 || self.view.evidence() != Evidence::Unverified;
@@ -200,15 +226,22 @@ fn has_list<B: AsRef<[u8]>>(view: &View<B>, repo: &Carried<'_>, family: Family) 
     view.named(repo, family, row, 0).next().is_some()
 }
 
-/// A map that shrinks below its minimum. An inventory that never had so many repos has only to keep its own.
-fn repo_map<B: AsRef<[u8]>>(view: &View<B>, listed: &MirrorSet, goods: &Goods, minimums: &Minimums) -> Option<Refusal> {
+/// A map that shrinks below its minimum. An inventory that never had so many repos has only to keep
+/// its own. `vaulted`: repos whose clients are sent to a vault.
+fn repo_map<B: AsRef<[u8]>>(
+    view: &View<B>,
+    listed: &MirrorSet,
+    goods: &Goods,
+    vaulted: usize,
+    minimums: &Minimums,
+) -> Option<Refusal> {
     let old = (0..view.repo_count()).filter_map(|at| view.repo(snapshot::RepoIndex(at as u32)));
     let before = old.filter(|repo| Family::ALL.iter().any(|&family| has_list(view, repo, family))).count();
     let has_mirror = |repo: &&RepoGoods| Family::ALL.iter().any(|&family| repo.named_count(listed, family) > 0);
-    let after = goods.repos.values().filter(has_mirror).count();
+    let after = goods.repos.values().filter(has_mirror).count() + vaulted;
     let least = match before >= minimums.repo_count {
         true => minimums.repo_count,
-        false => minimums.repo_count.min(goods.repos.len()),
+        false => minimums.repo_count.min(goods.repos.len() + vaulted),
     };
     (after < least && after < before).then_some(Refusal::RepoMap { before, after, least })
 }

@@ -35,11 +35,9 @@ pub enum Refusal {
         /// How many there have to be.
         least: usize,
     },
-    /// A canary failed.
+    /// Canaries failed.
     Canary {
-        /// Its name.
-        name: String,
-        /// What was found.
+        /// Which, and what was found.
         what: String,
     },
 }
@@ -64,7 +62,9 @@ impl Refusal {
             Refusal::Halved { .. } => "a repo would lose more than half of its mirrors at once",
             Refusal::Emptied { .. } => "a list that names mirrors would become empty",
             Refusal::RepoMap { .. } => "too few repos would have a mirror",
-            Refusal::Canary { .. } => "a host that has to be reachable was not: our own network may be at fault",
+            Refusal::Canary { .. } => {
+                "a master and the mirrors that were good longest all fail: it may be us who are wrong"
+            }
         }
     }
 }
@@ -81,7 +81,7 @@ impl fmt::Display for Refusal {
             Refusal::RepoMap { before, after, least } => {
                 write!(out, "{after} of {before}, at least {least} are wanted")
             }
-            Refusal::Canary { name, what } => write!(out, "{name}, {what}"),
+            Refusal::Canary { what } => out.write_str(what),
         }
     }
 }
@@ -109,17 +109,20 @@ pub enum Keep {
         /// How many mirrors it had.
         before: usize,
     },
+    /// It has no mirror, and had none that is still in the inventory: the project's own servers are named.
+    OwnServers,
 }
 
 impl Keep {
     /// All names, for counters.
-    pub const NAMES: [&str; 2] = ["not_judged", "too_few"];
+    pub const NAMES: [&str; 3] = ["not_judged", "too_few", "own_servers"];
 
     /// A short name for logs and counters.
     pub fn name(self) -> &'static str {
         Keep::NAMES[match self {
             Keep::NotJudged => 0,
             Keep::TooFew { .. } => 1,
+            Keep::OwnServers => 2,
         }]
     }
 
@@ -128,6 +131,7 @@ impl Keep {
         match self {
             Keep::NotJudged => "its master has never answered: the lists stay as they are",
             Keep::TooFew { .. } => "too few good mirrors: those it had before come behind them",
+            Keep::OwnServers => "no mirror is left: the project's own servers are named, good or not",
         }
     }
 }
@@ -136,7 +140,7 @@ impl fmt::Display for Kept {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} over {}: {}", self.repo, self.family, self.why.explain())?;
         match self.why {
-            Keep::NotJudged => Ok(()),
+            Keep::NotJudged | Keep::OwnServers => Ok(()),
             Keep::TooFew { good, before } => write!(out, " ({good} good, {before} before)"),
         }
     }

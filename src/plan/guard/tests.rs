@@ -57,7 +57,7 @@ fn judged(inventory: &Inventory, counts: [usize; 3]) -> Goods {
 }
 
 fn decision(before: &View<Vec<u8>>, inventory: &Inventory, planned: Goods) -> Decision {
-    decide(Some(before), inventory, planned, &Minimums::default(), &[])
+    decide(Some(before), inventory, planned, &Minimums::default(), None)
 }
 
 fn names(decision: &Decision) -> Vec<&'static str> {
@@ -100,7 +100,7 @@ fn without_any_verdict_the_operators_word_counts() {
 #[test]
 fn a_first_publication_and_a_healthy_one_pass() {
     let inventory = mirrors(20);
-    let first = decide(None::<&View<Vec<u8>>>, &inventory, judged(&inventory, [0, 0, 20]), &Minimums::default(), &[]);
+    let first = decide(None::<&View<Vec<u8>>>, &inventory, judged(&inventory, [0, 0, 20]), &Minimums::default(), None);
     assert_eq!((first.kept.len(), first.refusals.len()), (0, 0));
     let before = view(&inventory, &judged(&inventory, [20, 0, 0]));
     let planned = judged(&inventory, [12, 0, 8]);
@@ -198,10 +198,65 @@ fn a_shrunken_map_and_failed_canaries_are_refused() {
     inventory.distributions[0].repos.truncate(1);
     let smaller = decision(&small, &inventory, Goods::unverified(&inventory));
     assert_eq!(smaller.refusals, [], "an inventory that never had twenty may take one out");
-    let canaries = [("master".to_owned(), "no answer in time".to_owned())];
-    let failed = decide(Some(&small), &inventory, Goods::unverified(&inventory), &Minimums::default(), &canaries);
+    let failed = decide(Some(&small), &inventory, Goods::unverified(&inventory), &Minimums::default(), Some("tree x"));
     assert_eq!(names(&failed), ["canary"]);
-    assert!(failed.refusals[0].to_string().ends_with("at fault: master, no answer in time"));
+    assert!(failed.refusals[0].to_string().ends_with("us who are wrong: tree x"));
+}
+
+#[test]
+fn a_repo_without_any_mirror_names_the_last_good_list_then_the_projects_own_servers() {
+    let mut inventory = mirrors(8);
+    inventory.mirrors[7].kind = crate::inventory::Kind::Own;
+    let before = view(&inventory, &judged(&inventory, [4, 0, 4]));
+    // All is bad: those that were good are kept.
+    let kept = decision(&before, &inventory, judged(&inventory, [0, 0, 8]));
+    let mut named = answer(&view(&inventory, &kept.goods), Family::Ipv4);
+    named.sort();
+    assert_eq!(named, ["m0", "m1", "m2", "m3"]);
+    // Those are gone: the own server is named, though it is bad as well, and nothing is refused for that.
+    for mirror in &mut inventory.mirrors[..4] {
+        mirror.status = crate::inventory::Status::Disabled;
+    }
+    let own = decision(&before, &inventory, judged(&inventory, [0, 0, 8]));
+    assert_eq!((answer(&view(&inventory, &own.goods), Family::Ipv6), names(&own).len()), (vec!["m7".to_owned()], 0));
+    assert!(own.kept.iter().all(|kept| kept.why == Keep::OwnServers) && own.kept.len() == REPO_COUNT * 2);
+    // The same without anything that was published before.
+    let first = decide(None::<&View<Vec<u8>>>, &inventory, judged(&inventory, [0, 0, 8]), &Minimums::default(), None);
+    assert_eq!(answer(&view(&inventory, &first.goods), Family::Ipv4), ["m7"]);
+    // Without such a server the publication is refused, because lists would become empty.
+    inventory.mirrors[7].kind = crate::inventory::Kind::Direct;
+    let refused = decision(&before, &inventory, judged(&inventory, [0, 0, 8]));
+    assert_eq!(names(&refused), ["emptied", "emptied", "emptied", "emptied", "repo_map"]);
+}
+
+#[test]
+fn a_mirror_that_is_not_crawled_is_good_whatever_happens() {
+    let mut inventory = mirrors(3);
+    inventory.mirrors[2].crawled = false;
+    let goods = judged(&inventory, [1, 0, 2]);
+    let mut named = answer(&view(&inventory, &goods), Family::Ipv4);
+    named.sort();
+    assert_eq!(named, ["m0", "m2"], "m1 was looked at and is bad, m2 is not to be looked at");
+    // Also where nobody can judge the repo and the mirror is new.
+    let mut fewer = inventory.clone();
+    fewer.mirrors.pop();
+    let before = view(&fewer, &judged(&fewer, [1, 0, 1]));
+    let mut known = known(&standings([1, 0, 1]));
+    known.with_truth.clear();
+    let kept = decision(&before, &inventory, Goods::judged(&inventory, &known));
+    let mut named = answer(&view(&inventory, &kept.goods), Family::Ipv4);
+    named.sort();
+    assert_eq!(named, ["m0", "m2"]);
+}
+
+#[test]
+fn repos_in_a_vault_count_and_are_not_judged() {
+    let mut inventory = mirrors(3);
+    let before = view(&inventory, &judged(&inventory, [3, 0, 0]));
+    inventory.distributions[0].releases[0].vault = vec!["https://vault/".to_owned()];
+    let decision = decision(&before, &inventory, judged(&inventory, [0, 0, 3]));
+    assert_eq!((names(&decision).len(), decision.kept.len(), decision.goods.repos.len()), (0, 0, 0));
+    assert_eq!(answer(&view(&inventory, &decision.goods), Family::Ipv4), ["vault of d 9.8 #1"]);
 }
 
 fn any_standings() -> impl Strategy<Value = Vec<Option<Standing>>> {

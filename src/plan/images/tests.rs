@@ -79,7 +79,7 @@ fn named(view: &View<Vec<u8>>) -> Vec<Vec<String>> {
 
 fn decision(before: &View<Vec<u8>>, inventory: &Inventory, known: &Known) -> Decision {
     let minimums = Minimums { mirror_count: 4, repo_count: 0 };
-    let mut decision = decide(Some(before), inventory, Goods::judged(inventory, known), &minimums, &[]);
+    let mut decision = decide(Some(before), inventory, Goods::judged(inventory, known), &minimums, None);
     // Nobody has looked at repos here.
     decision.kept.retain(|kept| kept.repo.is_image());
     decision
