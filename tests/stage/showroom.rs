@@ -80,8 +80,10 @@ pub fn showroom() -> Vec<u8> {
     let in_america = row(&[&american, &others, &germans]);
     let elsewhere = row(&[&others, &american, &germans]);
     let rows = vec![elsewhere, german, german, elsewhere, in_america, in_america, row(&[&own[..1]]), row(&[&own[1..]])];
-    let groups =
-        [builder.group("campus.example", Ending::ThenPlace), builder.group("cloud nimbus/east", Ending::Alone)];
+    let groups = [
+        builder.group("campus.example", Ending::ThenPlace, None),
+        builder.group("cloud nimbus/east", Ending::Alone, None),
+    ];
     for (prefix, group) in ["192.0.2.0/25", "203.0.113.0/26"].into_iter().zip(groups) {
         builder.network(prefix.parse().unwrap(), Target::Group(group));
     }
