@@ -1,7 +1,7 @@
 //! `Selection`: the mirrors one client is shown for a folder or a file, and the whole list of them.
 //!
-//! Lives here: the walk through the lists of the client's groups and place, which of them are of its own region, and how
-//! many are enough. Not here: where the client is (`locate`), how mirrors are shown (`page`, `json`, `metalink`).
+//! Lives here: the walk through the lists of the client's groups and place, which of them are of its own region, and
+//! how many are enough. Not here: where the client is (`locate`), how mirrors are shown (`page`, `json`).
 
 use crate::answer::list::Supply;
 use crate::answer::locate::Whereabouts;
