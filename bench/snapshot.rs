@@ -109,6 +109,7 @@ fn made_up(dice: &mut Dice) -> Inventory {
         trees: (0..TREE_COUNT).map(tree).collect(),
         releases: (0..TREE_COUNT).map(release).collect(),
         repos: (0..TREE_COUNT * REPOS_PER_TREE).map(repo).collect(),
+        images: Vec::new(),
     };
     Inventory { distributions: vec![distribution], mirrors, countries, ..Inventory::default() }
 }

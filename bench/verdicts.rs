@@ -35,7 +35,7 @@ fn main() {
             let finding = if run == 3 && mirror % 10 == 0 { Finding::Missing } else { Finding::Same };
             let batch = look_at(mirror, finding, BEGIN + run * 3_600 + u64::from(mirror));
             let begin = Instant::now();
-            changes += state.keep(&[], &batch, &Damping::default()).expect("observe").len();
+            changes += state.keep(&[], &[], &batch, &Damping::default()).expect("observe").len();
             longest = longest.max(begin.elapsed());
         }
         let (wall, cpu) = (begin.elapsed(), cpu_time() - cpu);

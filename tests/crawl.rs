@@ -18,7 +18,7 @@ use mirrorlistd::crawl::{
 use mirrorlistd::inventory::read_text;
 use mirrorlistd::net::{Family, Prefixes};
 use mirrorlistd::verdicts::{
-    Change, Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
+    Catalog, Change, Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
 };
 
 /// Impatient, so that tests are short.
@@ -148,6 +148,10 @@ fn number<T: PartialEq + Clone>(known: &mut Vec<T>, item: &T) -> u32 {
 }
 
 impl Recorder for Memory {
+    fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError> {
+        Ok(HashMap::new())
+    }
+
     fn mirror(&mut self, name: &str) -> Result<MirrorId, StateError> {
         Ok(MirrorId(number(&mut self.mirrors, &name.to_owned())))
     }
@@ -164,7 +168,12 @@ impl Recorder for Memory {
         Ok(HashMap::new())
     }
 
-    fn keep(&mut self, truths: &[(RepoId, &Truth)], observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+    fn keep(
+        &mut self,
+        truths: &[(RepoId, &Truth)],
+        _: &[(RepoId, &Catalog)],
+        observations: &[Observation],
+    ) -> Result<Vec<Change>, StateError> {
         self.truths.extend(truths.iter().map(|(repo, truth)| (*repo, (*truth).clone())));
         self.seen.extend_from_slice(observations);
         Ok(Vec::new())

@@ -1,5 +1,7 @@
 //! A tree of lists that was exported, imported again: it answers the same.
 
+mod stage;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -169,4 +171,59 @@ fn somebody_elses_folder_is_refused() {
     let path = folder.path().display().to_string();
     let (code, text) = run(&["export", "tree", "--snapshot", &format!("{path}/snapshot"), "--out", &path]);
     assert!(code == 3 && text.contains("no export wrote it"), "{code} {text}");
+}
+
+/// A snapshot of the gallery as a tree, and back: lists of images are the same, for IPv4.
+#[test]
+fn lists_of_images_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = stage::gallery(false);
+    std::fs::write(folder.path().join("snapshot"), &bytes).unwrap();
+    let tree = folder.path().join("tree");
+    let [file, out] = [folder.path().join("snapshot"), tree.clone()].map(|path| path.display().to_string());
+    let (code, text) = run(&["export", "tree", "--snapshot", &file, "--out", &out]);
+    assert_eq!(code, 0, "{text}");
+    let read = |path: &str| std::fs::read_to_string(tree.join(path)).unwrap();
+    let isos = "ipv4/ember/9/isos/x86_64";
+    assert_eq!(
+        read(&format!("{isos}/ember-9.8-boot.iso.us-TX")),
+        "http://austin.example/ember/9.8/isos/x86_64/ember-9.8-boot.iso\n\
+         https://berlin.example/ember/9.8/isos/x86_64/ember-9.8-boot.iso\n\
+         https://world.example/ember/9.8/isos/x86_64/ember-9.8-boot.iso\n"
+    );
+    assert_eq!(
+        read(&format!("{isos}/iso.fallback")),
+        "https://berlin.example/ember/9.8/isos/x86_64/\nhttps://world.example/ember/9.8/isos/x86_64/\n"
+    );
+    // Where a place has no other list than the next wider one there is no file, and no release is left out.
+    assert!(!tree.join(format!("{isos}/iso.de")).exists() && !tree.join("ipv6/ember/9.8/isos").exists());
+    assert!(tree.join("ipv4/ember/9.8/images/aarch64/iso.fallback").exists());
+
+    let imported = list_tree::read(&tree).unwrap();
+    assert_eq!(imported.notes, []);
+    let again = View::open(tree_snapshot::build(&imported).unwrap()).unwrap();
+    again.check().unwrap();
+    let view = View::open(bytes).unwrap();
+    // The alias is a release of its own.
+    assert_eq!((again.folder_count(), again.file_count()), (4, 4));
+    for release in ["9", "9.8"] {
+        let index = |view: &View<Vec<u8>>| view.find_images(b"ember", release.as_bytes(), b"isos", b"x86_64").unwrap();
+        let urls = |view: &View<Vec<u8>>, family| -> Vec<Vec<u8>> {
+            let carried = [view.folder(index(view)).unwrap().carried];
+            let all = carried.into_iter().chain(view.files(index(view)).map(|file| file.carried));
+            let places = ["DE", "US", "US-TX"].map(|code| code.parse().ok().and_then(|code| view.place(code)));
+            all.flat_map(|carried| {
+                places.map(|place| {
+                    let row = Row::Place(place.unwrap_or(PlaceIndex::FALLBACK));
+                    view.named(&carried, family, row, 0).flat_map(|(_, base)| [base, carried.suffix].concat()).collect()
+                })
+            })
+            .collect()
+        };
+        assert_eq!(urls(&again, Family::Ipv4), urls(&view, Family::Ipv4), "{release}");
+        assert_eq!(urls(&again, Family::Ipv6), urls(&view, Family::Ipv4), "frontends give them to everybody");
+    }
+    // The same again changes nothing, and knows its own files.
+    let (code, text) = run(&["export", "tree", "--snapshot", &file, "--out", &out]);
+    assert!(code == 0 && text.contains(": 0 files written"), "{text}");
 }

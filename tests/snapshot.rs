@@ -12,13 +12,13 @@ use std::thread;
 use mirrorlistd::inventory::{Inventory, Kind, Status, read_text};
 use mirrorlistd::net::Family;
 use mirrorlistd::plan::{self, Goods};
-use mirrorlistd::snapshot::{GroupIndex, PlaceIndex, Row, Store, View};
+use mirrorlistd::snapshot::{FolderIndex, GroupIndex, PlaceIndex, Row, Store, View};
 use proptest::prelude::*;
-use stage::{EMBERS, inventory};
+use stage::{EMBERS, gallery, inventory};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Bytes of the head: what decides how all others are read. Stated in the byte table: 48 and 14 sections of 16.
-const HEAD_BYTES: usize = 48 + 14 * 16;
+/// Bytes of the head: what decides how all others are read. Stated in the byte table: 48 and 17 sections of 16.
+const HEAD_BYTES: usize = 48 + 17 * 16;
 
 fn snapshot() -> Vec<u8> {
     built(&inventory())
@@ -34,10 +34,20 @@ fn look_everywhere(view: &View<&[u8]>, turns: &[usize]) -> usize {
     for name in ["9", "9.8", "", "x"] {
         found += usize::from(view.find(name.as_bytes(), b"x86_64", b"baseos").is_some());
     }
+    found += usize::from(view.find_images(b"ember", b"9", b"isos", b"x86_64").is_some());
+    let images: Vec<_> = (0..view.folder_count().min(16) as u32 + 2).map(FolderIndex).collect();
+    let files = images.iter().flat_map(|&index| {
+        view.file(index, b"ember-9.8-dvd.iso").into_iter().chain(view.files(index).take(16)).map(|file| file.carried)
+    });
+    let folders = images.iter().filter_map(|&index| {
+        let folder = view.folder(index)?;
+        let _ = view.folder_aliases(index).count();
+        Some(folder.carried)
+    });
+    let repos = view.keys().into_iter().filter_map(|(_, index)| view.repo(index));
     let groups = (0..view.group_count() as u32 + 2).map(|group| Row::Group(GroupIndex(group)));
     let rows: Vec<Row> = (0..16).map(|place| Row::Place(PlaceIndex(place))).chain(groups.take(16)).collect();
-    for (_, index) in view.keys() {
-        let Some(repo) = view.repo(index) else { continue };
+    for repo in repos.chain(folders).chain(files) {
         found += repo.suffix.len() + view.last_resort(repo.tree).map_or(0, <[u8]>::len);
         for family in Family::ALL {
             let serving = view.serving(&repo, family);
@@ -74,36 +84,38 @@ fn the_same_inventory_gives_the_same_bytes() {
 
 #[test]
 fn every_cut_is_refused() {
-    let whole = snapshot();
-    for length in 0..whole.len() {
-        assert!(is_refused(&whole[..length]), "{length} bytes of {}", whole.len());
+    for whole in [snapshot(), gallery(false)] {
+        for length in 0..whole.len() {
+            assert!(is_refused(&whole[..length]), "{length} bytes of {}", whole.len());
+        }
+        assert!(is_refused(&[&whole[..], b"\0"].concat()), "and so is what was added to");
     }
-    assert!(is_refused(&[&whole[..], b"\0"].concat()), "and so is what was added to");
 }
 
 #[test]
 fn every_flipped_bit_is_refused() {
-    let mut bytes = snapshot();
-    let head = 0..HEAD_BYTES * 8;
-    // Behind the head a sample: every byte there is, in another bit each.
-    let rest = (HEAD_BYTES..bytes.len()).map(|at| at * 8 + at % 8);
-    // Each case hashes the file, so that at most 20,000 of them are enough.
-    let stride = (bytes.len() - HEAD_BYTES).div_ceil(20_000);
-    for bit in head.chain(rest.step_by(stride)) {
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        let refused = match View::open(&bytes[..]) {
-            Err(_) => true,
-            Ok(view) => {
-                if bit % 13 == 0 || bit < HEAD_BYTES * 8 {
-                    look_everywhere(&view, &[0]);
+    for mut bytes in [snapshot(), gallery(false)] {
+        let head = 0..HEAD_BYTES * 8;
+        // Behind the head a sample: every byte there is, in another bit each.
+        let rest = (HEAD_BYTES..bytes.len()).map(|at| at * 8 + at % 8);
+        // Each case hashes the file, so that at most 20,000 of them are enough.
+        let stride = (bytes.len() - HEAD_BYTES).div_ceil(20_000);
+        for bit in head.chain(rest.step_by(stride)) {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let refused = match View::open(&bytes[..]) {
+                Err(_) => true,
+                Ok(view) => {
+                    if bit % 13 == 0 || bit < HEAD_BYTES * 8 {
+                        look_everywhere(&view, &[0]);
+                    }
+                    view.check().is_err()
                 }
-                view.check().is_err()
-            }
-        };
-        assert!(refused, "bit {bit}");
-        bytes[bit / 8] ^= 1 << (bit % 8);
+            };
+            assert!(refused, "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        assert!(!is_refused(&bytes));
     }
-    assert!(!is_refused(&bytes));
 }
 
 /// A mirror of chance.
@@ -245,8 +257,9 @@ proptest! {
     fn nonsense_with_a_right_checksum_is_harmless(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
         in_head in any::<bool>(),
+        with_images in any::<bool>(),
     ) {
-        let mut bytes = snapshot();
+        let mut bytes = if with_images { gallery(false) } else { snapshot() };
         let end = if in_head { HEAD_BYTES } else { bytes.len() };
         for (at, byte) in changes {
             let at = 16 + at.index(end - 16);

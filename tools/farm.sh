@@ -12,9 +12,10 @@
 #        tools/farm.sh mend FOLDER NAME...
 #
 # FOLDER then holds, for whoever crawls it:
-#   lists/         the inventory: distribution `farm`, release 9.1 (9), x86_64 and aarch64, repos os, updates, extras…
+#   lists/         the inventory: distribution `farm`, release 9.1 (9), x86_64 and aarch64, repos os, updates, extras…,
+#                  and ISO files for x86_64
 #   internal       networks that the farm is in, to be allowed to the crawler, one per line
-#   expected.tsv   mirror, kind, release/arch/repo, family, protocol, finding with the master at generation 1, finding
+#   expected.tsv   mirror, kind, release/arch/repo (of an image release/arch/branch/kind/file), family, protocol, finding with the master at generation 1, finding
 #                  once it moved on to 2. A finding may be several, parted by `|`, any of which is right.
 #   mirrors.tsv    mirror, kind, IPv4 address, IPv6 address
 #   trapped.log    a line `trapped …` for each connection that nobody should have made
@@ -38,6 +39,8 @@ LITERAL_V4=10.255.2.1
 ARCHES=(x86_64 aarch64)
 # Twenty in all, so that publication does not refuse a map of repos this small.
 REPOS=(os updates extras devel plus crb highavailability nfv rt sap)
+# Images, for x86_64 alone. A mirror that is partial lacks the second.
+IMAGES=(farm-9.1-boot.iso farm-9.1-dvd.iso)
 # Where good mirrors are, in turn.
 COUNTRIES=(DE FR US JP BR AU)
 # Kinds that a well-kept farm is full of; every seventh keeps no IPv6.
@@ -117,11 +120,20 @@ SPEC
           --revision $((1700000000 + generation * 100000 + repo_index * 10 + ${#arch})) "$dir" >"$F/createrepo.log" 2>&1
       done
     done
+    # The same in all generations: images stay as they are while repos move on.
+    dir=$F/www/$generation/full/9.1/isos/x86_64
+    mkdir -p "$dir"
+    for file in "${IMAGES[@]}"; do
+      # Of one letter each, `b` and `d`.
+      head -c 100000 /dev/zero | tr '\0' "${file:9:1}" >"$dir/$file"
+    done
+    (cd "$dir" && sha256sum -- *.iso >CHECKSUM && touch -d 2026-01-02T03:04:05Z -- *)
     dir=$F/www/$generation
     cp -a "$dir/full" "$dir/hollow"
     find "$dir/hollow" -name '*primary.xml*' -delete
     cp -a "$dir/full" "$dir/partial"
     rm -r "$dir/partial/9.1/extras/aarch64"
+    rm "$dir/partial/9.1/isos/x86_64/${IMAGES[1]}"
     cp -a "$dir/full" "$dir/shortened"
     cp -a "$dir/full" "$dir/empty"
     cp -a "$dir/full" "$dir/gzip"
@@ -214,6 +226,25 @@ finding() {
     truncating/* | unended/*) echo 'truncated|discarded' ;;
     endless/*) echo 'too_long|discarded' ;;
     endless-head/* | garbage/*) echo 'bad_http|discarded' ;;
+  esac
+}
+
+# What it should find of images: image_finding KIND FILE FAMILY PROTOCOL; FILE is empty for their folder. Only kinds that
+# repos do not speak for.
+image_finding() {
+  case $1 in
+    partial)
+      case $2 in
+        "${IMAGES[1]}") echo missing ;;
+        '') echo inconsistent ;;
+        *) echo same ;;
+      esac
+      ;;
+    good | stale | ahead | closing | hollow | shortened) echo same ;;
+    forbidden | missing | error) finding "$1" '' "$3" "$4" 1 ;;
+    soft-404) [ -n "$2" ] && echo 'truncated|different' || echo not_metadata ;;
+    v4-only | v6-only | https | self-signed) finding "$1" '' "$3" "$4" 1 ;;
+    *) return 1 ;;
   esac
 }
 
@@ -311,7 +342,7 @@ nginx_host() {
 }
 
 add_mirror() { # NUMBER KIND
-  local number=$1 kind=$2 name v4 v6 protocol family arch repo key
+  local number=$1 kind=$2 name v4 v6 protocol family arch repo key file found
   name=$(printf 'm%03d-%s.farm.example' "$number" "$kind")
   v4=$FARM_V4.$((number / 250)).$((number % 250 + 1)) v6=$(printf '%s:%x' "$FARM_V6" $((number + 1)))
   case $kind in
@@ -353,6 +384,11 @@ add_mirror() { # NUMBER KIND
             "$(finding "$kind" "$key" "$family" "$protocol" 1)" "$(finding "$kind" "$key" "$family" "$protocol" 2)"
         done
       done
+      for file in '' "${IMAGES[@]}"; do
+        found=$(image_finding "$kind" "$file" "$family" "$protocol") || continue
+        printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$kind" "9.1/x86_64/farm/isos/$file" "$family" "$protocol" \
+          "$found" "$found"
+      done
     done
   done >>"$F/expected.tsv"
 }
@@ -391,6 +427,11 @@ aliases = ["9"]
 arches = [$(printf '"%s", ' "${ARCHES[@]}")]
 $(printf '\n[[repo]]\nname = "%s"\npath = "%s/{arch}"\n' $(for repo in "${REPOS[@]}"; do echo "$repo" "$repo"; done))
 
+[[images]]
+kind = "isos"
+path = "isos/{arch}"
+arches = ["x86_64"]
+
 [[mirror]]
 name = "master.farm.example"
 status = "master"
@@ -415,6 +456,7 @@ http {
   log_format farm '\$server_addr \$server_name "\$request" \$status "\$http_user_agent"';
   access_log $F/access.log farm;
   default_type text/html;
+  autoindex on;
   types { text/xml xml; }
   client_body_temp_path $F/nginx/body; proxy_temp_path $F/nginx/proxy; fastcgi_temp_path $F/nginx/fastcgi;
   uwsgi_temp_path $F/nginx/uwsgi; scgi_temp_path $F/nginx/scgi;

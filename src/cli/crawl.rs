@@ -134,9 +134,11 @@ fn table(report: &Report) -> String {
         }
     }
     text.push_str(&format!(
-        "{} mirrors, {} repos ({} changed, {} without an answer of their master), {} requests, {} bytes, {} s\n",
+        "{} mirrors, {} repos, {} images ({} changed, {} without an answer of their master), {} requests, {} bytes, \
+         {} s\n",
         report.mirrors.len(),
-        report.repos.len(),
+        report.repos.keys().filter(|key| !key.is_image()).count(),
+        report.repos.keys().filter(|key| key.image().is_some_and(|[_, _, file]| !file.is_empty())).count(),
         report.changed.len(),
         report.without_master.len(),
         report.requests,

@@ -96,8 +96,8 @@ fn tell(decision: &Decision, difference: Option<snapshot::Difference>, out: &mut
     match difference {
         Some(now) => writeln!(
             out,
-            "{} lists differ, {} repos and {} mirrors come or go",
-            now.list_count, now.repo_count, now.mirror_count
+            "{} lists differ, {} repos and {} mirrors come or go, {} images come, go or change",
+            now.list_count, now.repo_count, now.mirror_count, now.image_count
         )?,
         None => writeln!(out, "nothing is published yet")?,
     }

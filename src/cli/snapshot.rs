@@ -15,9 +15,9 @@ pub enum Command {
     Info(One),
     /// Walk every byte of a snapshot; exit code 1 when something is wrong.
     Check(One),
-    /// Print every list as text: repo, family, place, and the first ten mirrors in the order of the first turn.
+    /// Print every list as text: repo or image, family, place, and the first ten mirrors in the order of the first turn.
     Dump(One),
-    /// Compare two snapshots: mirrors and repos that came and went, and the lists that `dump` shows otherwise.
+    /// Compare two snapshots: mirrors, repos and images that came and went, and lists that `dump` shows otherwise.
     Diff(Two),
 }
 
@@ -75,6 +75,7 @@ fn info(view: &View<Map>, path: &Path, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "mirrors    {}", view.mirror_count())?;
     writeln!(out, "repos      {} under {} names", view.repo_count(), view.keys().len())?;
+    writeln!(out, "images     {} in {} folders", view.file_count(), view.folder_count())?;
     writeln!(out, "places     {} and the fallback", view.places().count())?;
     writeln!(out, "groups     {} of {} client networks", view.group_count(), view.network_count())?;
     writeln!(out, "turns      {}", view.turn_count())?;

@@ -101,7 +101,7 @@ mod tests {
             tree: tree.into(),
             dir: String::new(),
             pointer: Pointer::RepoMd,
-            file: "repodata/repomd.xml",
+            file: "repodata/repomd.xml".into(),
         };
         let door = |at: u32| Door {
             name: format!("m{at}"),
@@ -114,12 +114,24 @@ mod tests {
             families: Family::ALL.to_vec(),
             master: false,
         };
-        Targets { repos: vec![repo(0, "a"), repo(1, "a"), repo(2, "b")], doors: (0..mirror_count).map(door).collect() }
+        Targets {
+            repos: vec![repo(0, "a"), repo(1, "a"), repo(2, "b")],
+            doors: (0..mirror_count).map(door).collect(),
+            ..Targets::default()
+        }
     }
 
     fn outcome(door: u32, finding: Finding) -> Outcome {
         let task = Task { door, repo: 0, known: Known::Unknown };
-        Outcome { task, family: Family::Ipv4, finding, evidence: Evidence::default(), shown: None, shared: false }
+        Outcome {
+            task,
+            family: Family::Ipv4,
+            finding,
+            evidence: Evidence::default(),
+            shown: None,
+            catalog: None,
+            shared: false,
+        }
     }
 
     /// Each mirror is good since its number.

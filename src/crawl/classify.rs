@@ -16,6 +16,10 @@ pub enum Pointer {
     RepoMd,
     /// `summary` of an ostree repo.
     Summary,
+    /// Index page of a folder of images.
+    Index,
+    /// An image itself, of which only the head is asked for.
+    Image,
 }
 
 /// What an answer means.
@@ -72,8 +76,8 @@ pub fn judge(reply: &Reply, truth: &Truth, pointer: Pointer) -> Judgement {
     }
     let timestamp = match (pointer, parse(&reply.body, pointer)) {
         (_, Err((finding, note))) => return with_hash(finding, note),
-        // An ostree summary has no time in it.
-        (Pointer::Summary, Ok(_)) => 0,
+        // Nothing but metadata of RPM repos has a time in it.
+        (Pointer::Summary | Pointer::Index | Pointer::Image, Ok(_)) => 0,
         (Pointer::RepoMd, Ok(timestamp)) => timestamp,
     };
     let current = truth.current().map_or(0, |shown| shown.timestamp);
@@ -130,6 +134,8 @@ fn parse(body: &[u8], pointer: Pointer) -> Result<u64, (Finding, String)> {
         Pointer::Summary if repomd::is_page(body) => Err((Finding::NotMetadata, repomd::Fault::Page.to_string())),
         // A summary is a GVariant, whose framing is at its end: nothing in it tells a cut one from another one.
         Pointer::Summary => Ok(0),
+        // Images are judged by `iso`.
+        Pointer::Index | Pointer::Image => Err((Finding::NotMetadata, String::new())),
     }
 }
 

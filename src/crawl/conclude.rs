@@ -41,7 +41,11 @@ pub fn showing<'a>(outcomes: impl Iterator<Item = &'a Outcome>, targets: &Target
         shown.silent |= silent;
         shown.answered |= !silent;
         use Finding::*;
-        shown.metadata |= matches!(outcome.finding, Same | Behind | Newer | Different | Inconsistent);
+        // A portal has a size and a date for everything, and so something else for an image.
+        shown.metadata |= match targets.is_image(outcome.task.repo) {
+            true => outcome.finding == Same,
+            false => matches!(outcome.finding, Same | Behind | Newer | Different | Inconsistent),
+        };
     }
     showing
 }

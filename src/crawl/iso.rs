@@ -1,15 +1,15 @@
 //! Images: the checksum file that lists them, and whether a mirror has them.
 //!
 //! Lives here: reading checksum files in all their layouts, holding a mirror's answers against the master's, and index
-//! pages. Not here: where such files lie, and what lists name (`plan`).
+//! pages. Not here: what is asked of a master, one thing after the other (`survey`), and what lists name (`plan`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::classify::refusal;
-use super::fetch::{Ask, BODY_BYTES_MAX, End, Fetch, Method, Patience, Reply};
+use super::fetch::{End, Reply, note};
 use super::repomd::is_page;
-use crate::net::Family;
-use crate::verdicts::Finding;
+use crate::snapshot::DigestKind;
+use crate::verdicts::{Finding, Original, Shown};
 
 /// Images that one file may list. Rocky's combined one has 170 lines.
 const FILES_MAX: usize = 2000;
@@ -134,45 +134,43 @@ fn kind_of(hash: &str) -> Option<&'static str> {
 }
 
 /// The name of a file in the same folder: some tools wrote down where it was when they hashed it.
-fn plain_name(name: &str) -> Option<&str> {
+pub fn plain_name(name: &str) -> Option<&str> {
     let name = name.trim().rsplit('/').next()?;
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%' | b'\\' | b'<' | b'>' | b'"');
     (!name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.starts_with('.') && name.bytes().all(plain))
         .then_some(name)
 }
 
-/// What the master says of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Original {
-    /// `Content-Length`.
-    pub size: u64,
-    /// `Last-Modified`, seconds since 1970; none when it says nothing.
-    pub modified: Option<u64>,
+/// What a HEAD of the master's file says, if it says enough and agrees with the checksum file.
+pub fn original(reply: &Reply, image: &Image) -> Option<Original> {
+    let bytes = reply.length.filter(|_| refusal(reply).is_none())?;
+    let digest = DigestKind::ALL.into_iter().find_map(|kind| Some((kind, image.hashes.get(kind.name())?.clone())));
+    let agrees = image.size.is_none_or(|listed| listed == bytes);
+    agrees.then_some(Original { bytes, modified: reply.last_modified, digest, torrent: None })
 }
 
-impl Original {
-    /// What a HEAD of the master's file says, if it says enough and agrees with the checksum file.
-    pub fn of(reply: &Reply, image: &Image) -> Option<Original> {
-        let size = reply.length.filter(|_| refusal(reply).is_none())?;
-        let agrees = image.size.is_none_or(|listed| listed == size);
-        agrees.then_some(Original { size, modified: reply.last_modified })
-    }
+/// Whether `name` matches `pattern`, in which `*` stands for any text.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern == name };
+    let Some(rest) = name.strip_prefix(head) else { return false };
+    let begins = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+    begins.into_iter().any(|at| matches(tail, &rest[at..]))
 }
 
-/// Holds a mirror's HEAD of a file against the master's.
-pub fn judge(reply: &Reply, original: &Original) -> (Finding, String) {
+/// Holds a mirror's HEAD of a file against the master's, as its truth shows it.
+pub fn judge(reply: &Reply, original: &Shown) -> (Finding, String) {
     if let Some(refused) = refusal(reply) {
         return refused;
     }
     match reply.length {
-        Some(length) if length == original.size => {}
-        Some(length) if length < original.size => {
-            return (Finding::Truncated, format!("{length} bytes, the master's {}", original.size));
+        Some(length) if length == original.bytes => {}
+        Some(length) if length < original.bytes => {
+            return (Finding::Truncated, format!("{length} bytes, the master's {}", original.bytes));
         }
-        Some(length) => return (Finding::Different, format!("{length} bytes, the master's {}", original.size)),
+        Some(length) => return (Finding::Different, format!("{length} bytes, the master's {}", original.bytes)),
         None => return (Finding::OtherStatus, "no content-length".to_owned()),
     }
-    match (reply.last_modified, original.modified) {
+    match (reply.last_modified, Some(original.timestamp).filter(|&at| at != 0)) {
         (Some(own), Some(master)) if own < master => {
             (Finding::Behind, format!("last modified {} seconds before the master's", master - own))
         }
@@ -183,8 +181,14 @@ pub fn judge(reply: &Reply, original: &Original) -> (Finding, String) {
     }
 }
 
+/// What was said of a first byte, as a HEAD would have said it.
+pub fn as_head(reply: &Reply) -> Reply {
+    let status = if reply.status == 206 { 200 } else { reply.status };
+    Reply { status, ..reply.clone() }
+}
+
 /// Whether a page is the index of a folder: it has links, to what the folder holds if that is known.
-pub fn judge_index(reply: &Reply, names: &BTreeSet<&str>) -> (Finding, String) {
+pub fn judge_index(reply: &Reply, names: &BTreeSet<String>) -> (Finding, String) {
     if let Some(refused) = refusal(reply) {
         return refused;
     }
@@ -192,14 +196,19 @@ pub fn judge_index(reply: &Reply, names: &BTreeSet<&str>) -> (Finding, String) {
         return (Finding::Truncated, String::new());
     }
     let page = String::from_utf8_lossy(&reply.body);
-    let links: BTreeSet<&str> = page.split("href=").skip(1).filter_map(link).collect();
+    let links = links(&page);
     if links.is_empty() {
         return (Finding::NotMetadata, "a page without links".to_owned());
     }
-    match names.iter().find(|name| !links.contains(**name)) {
-        Some(name) => (Finding::Inconsistent, format!("the index has no link to {name}")),
+    match names.iter().find(|name| !links.contains(name.as_str())) {
+        Some(name) => (Finding::Inconsistent, note(&format!("the index has no link to {name}"))),
         None => (Finding::Same, String::new()),
     }
+}
+
+/// Names of what an index page has links to.
+pub fn links(page: &str) -> BTreeSet<&str> {
+    page.split("href=").skip(1).filter_map(link).collect()
 }
 
 /// The file that a link leads to, from what follows `href=`.
@@ -210,59 +219,6 @@ fn link(rest: &str) -> Option<&str> {
         None => rest.split([' ', '>']).next()?,
     };
     target.split(['?', '#']).next()?.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())
-}
-
-/// What a mirror's folder of images is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Folder {
-    /// What was found of each file.
-    pub files: BTreeMap<String, (Finding, String)>,
-    /// What was found of the index page.
-    pub index: Option<(Finding, String)>,
-}
-
-impl Folder {
-    /// Whether it has all files and an index page: then people can be sent to it, not only to its files.
-    pub fn is_complete(&self) -> bool {
-        let same = |found: &(Finding, String)| found.0 == Finding::Same;
-        !self.files.is_empty() && self.files.values().all(same) && self.index.as_ref().is_some_and(same)
-    }
-}
-
-/// Asks a mirror for all files of a folder (`dir`: its URL, with a final slash), then for its index page. Silence ends
-/// it: the rest shares the finding.
-pub fn look(
-    fetch: &dyn Fetch,
-    line: u32,
-    family: Family,
-    patience: Patience,
-    dir: &str,
-    originals: &BTreeMap<String, Original>,
-) -> Folder {
-    let ask = |method, name: &str| {
-        let url = format!("{dir}{name}");
-        fetch.fetch(&Ask { line, method, url, family, body_bytes_max: BODY_BYTES_MAX, patience }).result
-    };
-    let mut folder = Folder::default();
-    let mut silent = None;
-    for (name, original) in originals {
-        let found = match &silent {
-            Some(found) => Clone::clone(found),
-            None => match ask(Method::Head, name) {
-                Ok(reply) => judge(&reply, original),
-                Err(failure) => silent.insert((failure.finding, failure.note)).clone(),
-            },
-        };
-        folder.files.insert(name.clone(), found);
-    }
-    folder.index = Some(match silent {
-        Some(found) => found,
-        None => match ask(Method::Get, "") {
-            Ok(reply) => judge_index(&reply, &originals.keys().map(String::as_str).collect()),
-            Err(failure) => (failure.finding, failure.note),
-        },
-    });
-    folder
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::deep::Inspection;
+use super::survey::Survey;
 use super::targets::{Door, Targets};
 use crate::net::Family;
 use crate::verdicts::{Class, Evidence, Finding};
@@ -40,6 +41,10 @@ pub struct Task {
 pub enum Pending {
     /// The file that tells a repo's state.
     Pointer(Task),
+    /// The first byte of an image, at a server that does not answer HEAD.
+    FirstByte(Task),
+    /// What a master has in a folder of images.
+    Survey(Task, Survey),
     /// A file that this file names; the evidence is that of the file.
     Deep(Task, Evidence, Inspection),
 }
@@ -73,7 +78,8 @@ pub struct Lane {
     queue: VecDeque<Task>,
     /// What need not be asked for, because it was not long ago; unless something is wrong with the mirror.
     kept: Vec<Task>,
-    records: HashMap<u32, Record>,
+    /// By door, for repos and for images apart: a mirror may carry either.
+    records: HashMap<(u32, bool), Record>,
     misses_max: u32,
 }
 
@@ -100,7 +106,7 @@ impl Lane {
 
     /// Whether a door may be inspected once more; it then counts as inspected, unless `inspect_again` says otherwise.
     pub fn may_inspect(&mut self, door: u32, per_door: u32) -> bool {
-        let record = self.records.entry(door).or_default();
+        let record = self.records.entry((door, false)).or_default();
         let may = record.inspected < per_door;
         record.inspected += u32::from(may);
         may
@@ -108,14 +114,15 @@ impl Lane {
 
     /// Where one thing is inconsistent there may be more: the door may be inspected once more.
     pub fn inspect_again(&mut self, door: u32) {
-        let record = self.records.entry(door).or_default();
+        let record = self.records.entry((door, false)).or_default();
         record.inspected = record.inspected.saturating_sub(1);
     }
 
     /// Draws from a finding what it means for the rest.
     pub fn draw(&mut self, task: Task, finding: Finding, targets: &Targets) -> Fate {
         let mut fate = Fate::default();
-        let record = self.records.entry(task.door).or_default();
+        let is_image = targets.is_image(task.repo);
+        let record = self.records.entry((task.door, is_image)).or_default();
         match finding.class() {
             Class::Silent => {
                 let door = &targets.doors[task.door as usize];
@@ -131,16 +138,21 @@ impl Lane {
                 record.misses += u32::from(miss);
                 let spent = record.good == 0 && record.misses >= self.misses_max;
                 if task.known == Known::Good {
-                    // What was believed of this door is in doubt: all of it is looked at.
-                    let (doubted, kept) =
-                        std::mem::take(&mut self.kept).into_iter().partition(|other: &Task| other.door == task.door);
+                    // What was believed of this door is in doubt: all of it is looked at. That an image is not what it
+                    // was says nothing of repos.
+                    let doubted = |other: &Task| other.door == task.door && (!is_image || targets.is_image(other.repo));
+                    let (doubted, kept) = std::mem::take(&mut self.kept).into_iter().partition(doubted);
                     self.kept = kept;
                     self.queue.extend::<Vec<Task>>(doubted);
                 }
                 if spent {
                     // It seems not to have the tree at all. What lists rely on is asked for all the same: that they
                     // name it must not depend on others.
-                    let spared = |other: &Task| other.door == task.door && other.known != Known::Good;
+                    let spared = |other: &Task| {
+                        other.door == task.door
+                            && other.known != Known::Good
+                            && targets.is_image(other.repo) == is_image
+                    };
                     fate.spared = self.queue.iter().filter(|other| spared(other)).copied().collect();
                     self.queue.retain(|other| !spared(other));
                 }
@@ -163,8 +175,11 @@ fn fate_is_shared(finding: Finding, door: &Door, other: &Door) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::classify::Pointer;
+    use super::super::targets::Repo;
     use super::*;
     use crate::net::Protocol;
+    use crate::verdicts::{RepoId, RepoKey};
 
     fn targets() -> Targets {
         let door = |protocol, authority: &str| Door {
@@ -179,7 +194,7 @@ mod tests {
             master: false,
         };
         let doors = vec![door(Protocol::Http, "m"), door(Protocol::Https, "m"), door(Protocol::Http, "n")];
-        Targets { repos: Vec::new(), doors }
+        Targets { doors, ..Targets::default() }
     }
 
     fn task(door: u32, repo: u32, known: Known) -> Task {
@@ -218,6 +233,33 @@ mod tests {
         for repo in 0..9 {
             assert_eq!(partial.draw(unknown(repo), Finding::Missing, &targets()), Fate::default());
         }
+    }
+
+    #[test]
+    fn repos_and_images_do_not_answer_for_each_other() {
+        let repo = |at: u32, pointer| Repo {
+            id: RepoId(at),
+            key: RepoKey { release: "9".into(), arch: "x".into(), repo: at.to_string() },
+            tree: "t".into(),
+            dir: String::new(),
+            pointer,
+            file: String::new(),
+        };
+        let mut targets = targets();
+        targets.repos.extend((0..4).map(|at| repo(at, Pointer::RepoMd)));
+        targets.repos.extend((4..8).map(|at| repo(at, Pointer::Image)));
+        let unknown = |repo| task(0, repo, Known::Unknown);
+        let mut lane = lane(&[unknown(0), unknown(7)], &[task(0, 1, Known::Good), task(0, 6, Known::Good)]);
+        lane.draw(unknown(2), Finding::Same, &targets);
+        for image in [4, 5] {
+            assert_eq!(lane.draw(unknown(image), Finding::Missing, &targets), Fate::default());
+        }
+        // A third image that is missing spares images; the repo stays to be asked for.
+        assert_eq!(lane.draw(unknown(4), Finding::Missing, &targets).spared, [unknown(7)]);
+        // An image that was good and is no longer casts doubt on images alone, a repo on all.
+        lane.draw(task(0, 5, Known::Good), Finding::Different, &targets);
+        assert_eq!((lane.next(), lane.next(), lane.next()), (Some(unknown(0)), Some(task(0, 6, Known::Good)), None));
+        assert_eq!(lane.kept(), [task(0, 1, Known::Good)]);
     }
 
     #[test]

@@ -8,12 +8,14 @@ use std::collections::HashMap;
 use super::classify::{self, Pointer};
 use super::deep::{Inspected, Inspection};
 use super::dice::Dice;
-use super::fetch::{Ask, BODY_BYTES_MAX, Got, Method, Patience};
+use super::fetch::{Ask, BODY_BYTES_MAX, Got, Method, Patience, Reply};
+use super::iso;
 use super::lane::{Lane, Pending, Task};
 use super::repomd::RepoMd;
-use super::targets::Targets;
+use super::survey::{Survey, Surveyed};
+use super::targets::{Folder, Targets};
 use crate::net::Family;
-use crate::verdicts::{Class, Evidence, Finding, RepoId, Shown, Truth};
+use crate::verdicts::{Catalog, Class, Evidence, Finding, RepoId, Shown, Truth};
 
 /// All that a look needs to know.
 pub struct Look<'a> {
@@ -42,10 +44,19 @@ pub struct Outcome {
     pub finding: Finding,
     /// Shown by.
     pub evidence: Evidence,
-    /// What the master has shown.
+    /// What the master has shown of a repo.
     pub shown: Option<Shown>,
+    /// What it has shown of a folder of images.
+    pub catalog: Option<Catalog>,
     /// Whether it was drawn from what another task found.
     pub shared: bool,
+}
+
+/// What a master has shown.
+#[derive(Default)]
+struct Master {
+    shown: Option<Shown>,
+    catalog: Option<Catalog>,
 }
 
 /// What one answer brought.
@@ -64,14 +75,33 @@ pub struct Took {
 impl Look<'_> {
     /// What is to be asked next on a lane that waits for nothing; none at its end.
     pub fn ask(&self, lane: &mut Lane) -> Option<Ask> {
-        if let Some(Pending::Deep(_, _, inspection)) = &lane.pending {
-            return inspection.ask(lane.number, lane.family, self.patience);
+        let task = match &lane.pending {
+            Some(Pending::Deep(_, _, inspection)) => return inspection.ask(lane.number, lane.family, self.patience),
+            Some(Pending::Survey(_, survey)) => return survey.ask(lane.number, lane.family, self.patience),
+            Some(Pending::Pointer(task) | Pending::FirstByte(task)) => *task,
+            None => lane.next()?,
+        };
+        let repo = &self.targets.repos[task.repo as usize];
+        let pointer = repo.pointer;
+        if pointer == Pointer::Index && self.truths.is_none() {
+            let nothing = Folder::default();
+            let folder = self.targets.folders.get(&task.repo).unwrap_or(&nothing);
+            let survey = Survey::new(self.targets.dir_url(task.door, task.repo), folder);
+            let ask = survey.ask(lane.number, lane.family, self.patience);
+            lane.pending = Some(Pending::Survey(task, survey));
+            return ask;
         }
-        let task = lane.next()?;
-        lane.pending = Some(Pending::Pointer(task));
+        let method = match (pointer, &lane.pending) {
+            (_, Some(Pending::FirstByte(_))) => Method::FirstByte,
+            (Pointer::Image, _) => Method::Head,
+            _ => Method::Get,
+        };
+        if method != Method::FirstByte {
+            lane.pending = Some(Pending::Pointer(task));
+        }
         Some(Ask {
             line: lane.number,
-            method: Method::Get,
+            method,
             url: self.targets.url(task.door, task.repo),
             family: lane.family,
             body_bytes_max: BODY_BYTES_MAX,
@@ -85,32 +115,46 @@ impl Look<'_> {
         let mut took = Took { bytes: got.bytes, at_millis, ..Took::default() };
         match lane.pending.take() {
             None => {}
-            Some(Pending::Pointer(task)) => self.took_pointer(lane, task, got, now, &mut took),
+            Some(Pending::Pointer(task)) => self.took_pointer(lane, task, got, false, now, &mut took),
+            Some(Pending::FirstByte(task)) => self.took_pointer(lane, task, got, true, now, &mut took),
+            Some(Pending::Survey(task, survey)) => self.took_survey(lane, task, survey, got, now, &mut took),
             Some(Pending::Deep(task, evidence, mut inspection)) => match inspection.took(got) {
                 Inspected::More => lane.pending = Some(Pending::Deep(task, evidence, inspection)),
-                Inspected::Whole => self.found(lane, task, Finding::Same, evidence, None, &mut took),
+                Inspected::Whole => self.found(lane, task, Finding::Same, evidence, Master::default(), &mut took),
                 Inspected::Lacking(note) => {
                     lane.inspect_again(task.door);
                     let evidence = Evidence { note, ..evidence };
-                    self.found(lane, task, Finding::Inconsistent, evidence, None, &mut took);
+                    self.found(lane, task, Finding::Inconsistent, evidence, Master::default(), &mut took);
                 }
                 Inspected::Silent(failure) => {
                     let evidence = Evidence { at: now, note: failure.note, ..evidence };
-                    self.found(lane, task, failure.finding, evidence, None, &mut took);
+                    self.found(lane, task, failure.finding, evidence, Master::default(), &mut took);
                 }
             },
         }
         took
     }
 
-    fn took_pointer(&self, lane: &mut Lane, task: Task, got: &Got, now: u64, took: &mut Took) {
+    fn took_survey(&self, lane: &mut Lane, task: Task, mut survey: Survey, got: &Got, now: u64, took: &mut Took) {
+        let (finding, note, catalog) = match survey.took(got, now) {
+            Surveyed::More => return lane.pending = Some(Pending::Survey(task, survey)),
+            Surveyed::Whole(catalog) => (Finding::Same, String::new(), Some(catalog)),
+            Surveyed::Nothing(finding, note) => (finding, note, None),
+        };
+        let status = got.result.as_ref().ok().map(|reply| reply.status);
+        let (millis, bytes) = (got.millis, got.bytes);
+        let evidence = Evidence { at: now, address: got.address, status, bytes, millis, note, ..Evidence::default() };
+        self.found(lane, task, finding, evidence, Master { catalog, ..Master::default() }, took);
+    }
+
+    fn took_pointer(&self, lane: &mut Lane, task: Task, got: &Got, is_byte: bool, now: u64, took: &mut Took) {
         let mut evidence =
             Evidence { at: now, address: got.address, millis: got.millis, bytes: got.bytes, ..Evidence::default() };
         let reply = match &got.result {
             Ok(reply) => reply,
             Err(failure) => {
                 evidence.note.clone_from(&failure.note);
-                return self.found(lane, task, failure.finding, evidence, None, took);
+                return self.found(lane, task, failure.finding, evidence, Master::default(), took);
             }
         };
         evidence.status = Some(reply.status);
@@ -124,10 +168,21 @@ impl Look<'_> {
                     (finding, None)
                 }
             };
-            return self.found(lane, task, finding, evidence, shown, took);
+            return self.found(lane, task, finding, evidence, Master { shown, ..Master::default() }, took);
         };
         let nothing = Truth::default();
-        let judgement = classify::judge(reply, truths.get(&repo.id).unwrap_or(&nothing), repo.pointer);
+        let truth = truths.get(&repo.id).unwrap_or(&nothing);
+        if repo.pointer == Pointer::Image && !is_byte && matches!(reply.status, 400 | 403 | 405 | 501) {
+            lane.pending = Some(Pending::FirstByte(task));
+            return;
+        }
+        if self.targets.is_image(task.repo) {
+            let (finding, note) = self.judge_image(task.repo, &iso::as_head(reply), truth);
+            let sha256 = truth.current().filter(|_| finding == Finding::Same).map(|shown| shown.sha256);
+            evidence = Evidence { note, sha256, ..evidence };
+            return self.found(lane, task, finding, evidence, Master::default(), took);
+        }
+        let judgement = classify::judge(reply, truth, repo.pointer);
         evidence.sha256 = judgement.sha256;
         evidence.note = judgement.note;
         if judgement.finding == Finding::Same
@@ -137,7 +192,16 @@ impl Look<'_> {
             lane.pending = Some(Pending::Deep(task, evidence, inspection));
             return;
         }
-        self.found(lane, task, judgement.finding, evidence, None, took);
+        self.found(lane, task, judgement.finding, evidence, Master::default(), took);
+    }
+
+    /// Holds a mirror's answer for an image or for a folder of images against the truth.
+    fn judge_image(&self, repo: u32, reply: &Reply, truth: &Truth) -> (Finding, String) {
+        match (self.targets.folders.get(&repo), truth.current()) {
+            (Some(folder), _) => iso::judge_index(reply, &folder.names),
+            (None, Some(shown)) => iso::judge(reply, shown),
+            (None, None) => (Finding::Different, "no master has shown it".to_owned()),
+        }
     }
 
     /// An inspection of what was just found to be the same, if it is this one's turn.
@@ -158,19 +222,28 @@ impl Look<'_> {
         task: Task,
         finding: Finding,
         evidence: Evidence,
-        shown: Option<Shown>,
+        master: Master,
         took: &mut Took,
     ) {
+        let Master { shown, catalog } = master;
         let fate = lane.draw(task, finding, self.targets);
         let family = lane.family;
         took.spared.extend(fate.spared.into_iter().map(|task| (task, family)));
-        let share = |task| Outcome { task, family, finding, evidence: evidence.clone(), shown: None, shared: true };
+        let share = |task| Outcome {
+            task,
+            family,
+            finding,
+            evidence: evidence.clone(),
+            shown: None,
+            catalog: None,
+            shared: true,
+        };
         took.outcomes.extend(fate.shared.into_iter().map(share));
         // Nobody looked, if the want was ours.
         if finding.class() == Class::Unknown {
             took.spared.push((task, family));
         } else {
-            took.outcomes.push(Outcome { task, family, finding, evidence, shown, shared: false });
+            took.outcomes.push(Outcome { task, family, finding, evidence, shown, catalog, shared: false });
         }
     }
 }

@@ -3,7 +3,7 @@
 //! - `pass`       one complete pass: masters, mirrors, whether to believe it, what is kept; its `Report`
 //! - `conclude`   whether a run is believed; `report` says what it was
 //! - `canaries`   whether those that should never fail all have
-//! - `targets`    what an inventory gives to look at: repos, and doors of mirrors that have them
+//! - `targets`    what an inventory gives to look at: repos, folders of images, and doors of mirrors that have them
 //! - `schedule`   who is asked for what in a run, in lanes
 //! - `lane`       one host over one family: what is asked next, and what an answer means for the rest
 //! - `look`       the steps of a look: tasks become requests, answers outcomes
@@ -14,6 +14,7 @@
 //! - `classify`   what an answer means, held against the truth; `repomd` reads it
 //! - `deep`       whether the files that a `repomd.xml` names are there
 //! - `iso`        checksum files of images, and whether a mirror has the images
+//! - `survey`     what a master has in a folder of images
 //! - `dice`       chance from a seed
 //!
 //! Not here: what is held of a mirror after several looks (`verdicts`), what follows for lists (`plan`).
@@ -27,7 +28,7 @@ mod deep;
 mod dial;
 mod dice;
 mod fetch;
-pub mod iso;
+mod iso;
 mod lane;
 mod look;
 mod pass;
@@ -35,6 +36,7 @@ mod repomd;
 mod report;
 mod resolve;
 mod schedule;
+mod survey;
 mod targets;
 #[cfg(test)]
 mod tests;

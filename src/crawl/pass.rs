@@ -22,8 +22,8 @@ use super::schedule::{self, Basis};
 use super::targets::Targets;
 use crate::net::Family;
 use crate::verdicts::{
-    Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError, Subject,
-    Truth, Verdict,
+    Catalog, Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError,
+    Subject, Truth, Verdict,
 };
 
 /// Ways to a master that are tried one after the other.
@@ -83,9 +83,16 @@ pub trait Recorder {
     fn truths(&self) -> Result<HashMap<RepoId, Truth>, StateError>;
     /// All verdicts.
     fn verdicts(&self) -> Result<HashMap<Subject, Verdict>, StateError>;
-    /// Keeps what a pass found, all of it or nothing: what masters have shown, and what was observed of mirrors.
-    /// Returns what that changed.
-    fn keep(&mut self, truths: &[(RepoId, &Truth)], observations: &[Observation]) -> Result<Vec<Change>, StateError>;
+    /// What masters have shown of folders of images.
+    fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError>;
+    /// Keeps what a pass found, all of it or nothing: what masters have shown of repos and of folders of images, and
+    /// what was observed of mirrors. Returns what that changed.
+    fn keep(
+        &mut self,
+        truths: &[(RepoId, &Truth)],
+        catalogs: &[(RepoId, &Catalog)],
+        observations: &[Observation],
+    ) -> Result<Vec<Change>, StateError>;
 }
 
 /// The state, with the damping that observations change its verdicts by.
@@ -113,8 +120,17 @@ impl Recorder for Kept<'_> {
         self.state.verdicts()
     }
 
-    fn keep(&mut self, truths: &[(RepoId, &Truth)], observations: &[Observation]) -> Result<Vec<Change>, StateError> {
-        self.state.keep(truths, observations, &self.damping)
+    fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError> {
+        self.state.catalogs()
+    }
+
+    fn keep(
+        &mut self,
+        truths: &[(RepoId, &Truth)],
+        catalogs: &[(RepoId, &Catalog)],
+        observations: &[Observation],
+    ) -> Result<Vec<Change>, StateError> {
+        self.state.keep(truths, catalogs, observations, &self.damping)
     }
 }
 
@@ -130,20 +146,23 @@ pub fn run(
 ) -> Result<Report, StateError> {
     let truths = recorder.truths()?;
     let verdicts = recorder.verdicts()?;
+    let catalogs = recorder.catalogs()?;
     let mut pass = Pass {
-        targets,
+        targets: targets.clone(),
         options,
         crew,
         progress,
         dice: Dice::new(options.seed),
         began_millis: 0,
         truths,
+        catalogs,
         learned: HashSet::new(),
         outcomes: Vec::new(),
         report: Report::default(),
     };
     pass.began_millis = pass.crew.now_millis();
     pass.ask_masters();
+    pass.add_images(recorder)?;
     pass.ask_mirrors(&verdicts);
     pass.ask_masters_again();
     pass.close(&verdicts);
@@ -153,14 +172,17 @@ pub fn run(
 
 /// A pass on its way.
 struct Pass<'a> {
-    targets: &'a Targets,
+    /// With the images that masters have shown.
+    targets: Targets,
     options: &'a Options,
     crew: &'a mut dyn Crew,
     progress: &'a mut dyn FnMut(&Progress),
     dice: Dice,
     began_millis: u64,
+    /// What mirrors are held against. Those of images are made of catalogs.
     truths: HashMap<RepoId, Truth>,
-    /// Indices of repos whose master has shown something in this pass.
+    catalogs: HashMap<RepoId, Catalog>,
+    /// Indices of repos and folders of images whose master has shown something in this pass.
     learned: HashSet<u32>,
     outcomes: Vec<Outcome>,
     report: Report,
@@ -175,7 +197,7 @@ impl Pass<'_> {
     fn walk(&mut self, stage: Stage, lanes: Vec<Lane>, masters: bool, take: &mut dyn FnMut(Outcome)) {
         let options = self.options;
         let look = Look {
-            targets: self.targets,
+            targets: &self.targets,
             truths: (!masters).then_some(&self.truths),
             patience: if masters { options.master_patience } else { options.patience },
             inspections_per_door: if stage == Stage::Mirrors { options.inspections_per_door } else { 0 },
@@ -238,18 +260,25 @@ impl Pass<'_> {
                 break;
             }
             asked.sort_unstable();
-            let lanes = schedule::master_lanes(self.targets, &asked, u32::MAX);
+            let lanes = schedule::master_lanes(&self.targets, &asked, u32::MAX);
             let mut found = Vec::new();
             self.walk(stage, lanes, true, &mut |outcome| found.push(outcome));
             for outcome in found {
                 let repo = outcome.task.repo;
-                let Some(shown) = outcome.shown else {
-                    failed.insert(repo, outcome.finding);
-                    continue;
+                let entry = &self.targets.repos[repo as usize];
+                let changed = match (outcome.shown, outcome.catalog) {
+                    (Some(shown), _) => classify::remember(self.truths.entry(entry.id).or_default(), shown),
+                    (None, Some(mut catalog)) => {
+                        let changed = catalog.follow(self.catalogs.get(&entry.id));
+                        self.catalogs.insert(entry.id, catalog);
+                        changed
+                    }
+                    (None, None) => {
+                        failed.insert(repo, outcome.finding);
+                        continue;
+                    }
                 };
                 failed.remove(&repo);
-                let entry = &self.targets.repos[repo as usize];
-                let changed = classify::remember(self.truths.entry(entry.id).or_default(), shown);
                 if changed && !self.report.changed.contains(&entry.key) {
                     self.report.changed.push(entry.key.clone());
                 }
@@ -265,9 +294,11 @@ impl Pass<'_> {
         for (repo, finding) in failed {
             let entry = &self.targets.repos[repo as usize];
             self.report.without_master.insert(entry.key.clone(), finding);
-            match self.truths.get(&entry.id).filter(|truth| truth.current().is_some()) {
+            let truth = self.truths.get(&entry.id).filter(|truth| truth.current().is_some());
+            let answered = truth.map(|truth| truth.answered);
+            match answered.or(self.catalogs.get(&entry.id).map(|catalog| catalog.answered)) {
                 None => self.report.truths_missing += 1,
-                Some(truth) if now.saturating_sub(truth.answered) > self.options.truth_seconds_max => {
+                Some(answered) if now.saturating_sub(answered) > self.options.truth_seconds_max => {
                     self.report.truths_old += 1;
                 }
                 Some(_) => {}
@@ -276,9 +307,26 @@ impl Pass<'_> {
         self.report.changed.sort();
     }
 
+    /// Adds the images that masters have shown, now or before, to what mirrors are asked for.
+    fn add_images(&mut self, recorder: &mut dyn Recorder) -> Result<(), StateError> {
+        let folders: Vec<u32> = self.targets.folders.keys().copied().collect();
+        for folder in folders {
+            let Some(catalog) = self.catalogs.get(&self.targets.repos[folder as usize].id) else { continue };
+            self.truths.insert(self.targets.repos[folder as usize].id, catalog.truth());
+            let first = self.targets.repos.len();
+            self.targets.add_images(folder, catalog, recorder)?;
+            for image in &self.targets.repos[first..] {
+                if let Some(original) = catalog.images.get(&image.file) {
+                    self.truths.insert(image.id, original.truth(catalog));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn ask_mirrors(&mut self, verdicts: &HashMap<Subject, Verdict>) {
         let basis = Basis {
-            targets: self.targets,
+            targets: &self.targets,
             truths: &self.truths,
             verdicts,
             now: self.crew.now_millis() / 1000,
@@ -308,7 +356,7 @@ impl Pass<'_> {
         let mut repos: Vec<u32> = self.outcomes.iter().filter(unknown).map(|outcome| outcome.task.repo).collect();
         repos.sort_unstable();
         repos.dedup();
-        repos.retain(|repo| self.learned.contains(repo));
+        repos.retain(|repo| self.learned.contains(repo) && !self.targets.is_image(*repo));
         let before: HashMap<u32, _> = repos.iter().map(|&repo| (repo, self.current(repo))).collect();
         self.ask_masters_for(Stage::Closing, repos);
         let changed: HashSet<u32> =
@@ -338,7 +386,7 @@ impl Pass<'_> {
             .map(|(subject, _)| (subject.family, subject.mirror))
             .collect();
         for (at, family) in Family::ALL.into_iter().enumerate() {
-            let showing = conclude::showing(self.outcomes.iter(), self.targets, family);
+            let showing = conclude::showing(self.outcomes.iter(), &self.targets, family);
             let mut report =
                 conclude::judge(&showing, |mirror| good.contains(&(family, mirror)), !self.learned.is_empty());
             let silence = showing.values().any(|shown| shown.silent);
@@ -348,7 +396,8 @@ impl Pass<'_> {
             self.report.families[at] = report;
         }
         let (outcomes, silent) = (self.outcomes.iter(), &self.report.without_master);
-        self.report.failed_canaries = canaries::failed(self.targets, outcomes, verdicts, silent, self.options.canaries);
+        self.report.failed_canaries =
+            canaries::failed(&self.targets, outcomes, verdicts, silent, self.options.canaries);
     }
 
     /// Asks some of those that answered once more: when all of them are silent now, we have gone deaf on the way, and
@@ -391,10 +440,13 @@ impl Pass<'_> {
         }
         self.report.seconds = self.crew.now_millis().saturating_sub(self.began_millis) / 1000;
         let mut truths: Vec<(RepoId, &Truth)> = Vec::new();
+        let mut catalogs: Vec<(RepoId, &Catalog)> = Vec::new();
         if !self.report.is_inconclusive() {
-            let ids = self.learned.iter().map(|&repo| self.targets.repos[repo as usize].id);
-            truths = ids.map(|id| (id, &self.truths[&id])).collect();
-            truths.sort_by_key(|(id, _)| id.0);
+            let mut ids: Vec<RepoId> = self.learned.iter().map(|&repo| self.targets.repos[repo as usize].id).collect();
+            ids.sort_unstable();
+            catalogs = ids.iter().filter_map(|id| Some((*id, self.catalogs.get(id)?))).collect();
+            ids.retain(|id| !self.catalogs.contains_key(id));
+            truths = ids.into_iter().map(|id| (id, &self.truths[&id])).collect();
         }
         let believed = |family| self.report.family(family).inconclusive.is_none();
         let believed = Family::ALL.map(believed);
@@ -409,8 +461,8 @@ impl Pass<'_> {
             observations.push(Observation { subject, finding: outcome.finding, evidence: outcome.evidence });
         }
         observations.sort_by_key(|one| (one.subject.mirror.0, one.subject.repo.0));
-        if !truths.is_empty() || !observations.is_empty() {
-            self.report.changes = recorder.keep(&truths, &observations)?;
+        if !truths.is_empty() || !catalogs.is_empty() || !observations.is_empty() {
+            self.report.changes = recorder.keep(&truths, &catalogs, &observations)?;
             self.report.observed = observations.len() as u64;
         }
         Ok(())

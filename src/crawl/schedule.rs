@@ -90,7 +90,9 @@ impl Basis<'_> {
         }
         dice.shuffle(&mut due);
         dice.shuffle(&mut kept);
-        due.sort_by_key(|task| task.known);
+        kept.sort_by_key(|task| self.targets.is_image(task.repo));
+        // A greeting by metadata says more than one by an image.
+        due.sort_by_key(|task| (task.known, self.targets.is_image(task.repo)));
         let mut greeted = HashSet::new();
         let (greetings, mut queue): (Vec<Task>, Vec<Task>) =
             due.into_iter().partition(|task| greeted.insert(task.door));
@@ -169,7 +171,7 @@ mod tests {
             door("m", "a.example", true),
             door("d", "d.example", false),
         ];
-        let targets = Targets { repos: vec![], doors: doors.to_vec() };
+        let targets = Targets { doors: doors.to_vec(), ..Targets::default() };
         assert_eq!(hosts(&targets), [vec![0], vec![1, 2, 3], vec![5]]);
     }
 }

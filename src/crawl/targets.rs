@@ -1,18 +1,19 @@
 //! `Targets`: what an inventory gives to look at.
 //!
-//! Lives here: repos with the file that tells their state, and doors: a mirror's base URL for one tree and protocol.
-//! Mirrors that are not to be crawled have none, and releases with a vault no repos: nothing depends on them.
+//! Lives here: repos with the file that tells their state, folders of images, the images in them once they are known,
+//! and doors: a mirror's base URL for one tree and protocol. Mirrors that are not to be crawled have none, and releases
+//! with a vault no repos: nothing depends on them.
 //! Not here: which of them are looked at in a run (`schedule`).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::classify::Pointer;
 use super::pass::Recorder;
-use crate::inventory::{Inventory, Mirror, Release, Repo as Entry, Status};
+use crate::inventory::{Images, Inventory, Mirror, Release, Repo as Entry, Status};
 use crate::net::{Family, Protocol};
-use crate::verdicts::{MirrorId, RepoId, RepoKey, StateError};
+use crate::verdicts::{Catalog, MirrorId, RepoId, RepoKey, StateError};
 
-/// A repo.
+/// A repo; a folder of images or an image, which are looked at in the same way.
 #[derive(Clone, Debug)]
 pub struct Repo {
     /// Its number in the state.
@@ -26,7 +27,18 @@ pub struct Repo {
     /// What kind of file tells its state.
     pub pointer: Pointer,
     /// That file's path below `dir`.
-    pub file: &'static str,
+    pub file: String,
+}
+
+/// What is particular of a folder of images.
+#[derive(Clone, Debug, Default)]
+pub struct Folder {
+    /// Names that the checksum file may have, in the order of trying.
+    pub checksum_files: Vec<String>,
+    /// Files that it lists and that are no images: names, in which `*` stands for any text.
+    pub exclude: Vec<String>,
+    /// Names of its images; empty while they are not known.
+    pub names: BTreeSet<String>,
 }
 
 /// A mirror's base URL for one tree and one protocol.
@@ -55,8 +67,10 @@ pub struct Door {
 /// What an inventory gives to look at.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    /// All repos.
+    /// All repos, folders of images, and images behind them.
     pub repos: Vec<Repo>,
+    /// Folders of images by their index among the repos.
+    pub folders: BTreeMap<u32, Folder>,
     /// All doors: of active mirrors that are crawled, and of masters.
     pub doors: Vec<Door>,
 }
@@ -78,6 +92,20 @@ impl Targets {
                 }
             }
         }
+        for of in inventory.distributions.iter().flat_map(|distribution| distribution.image_folders()) {
+            let key = RepoKey::of_folder(of.branch, &of.release.name, &of.images.kind, of.arch);
+            let Images { checksum_files, exclude, .. } = of.images;
+            let (checksum_files, exclude) = (checksum_files.clone(), exclude.clone());
+            targets.folders.insert(targets.repos.len() as u32, Folder { checksum_files, exclude, ..Folder::default() });
+            targets.repos.push(Repo {
+                id: recorder.repo(&key)?,
+                key,
+                tree: of.tree.to_owned(),
+                dir: of.dir(),
+                pointer: Pointer::Index,
+                file: String::new(),
+            });
+        }
         for mirror in &inventory.mirrors {
             if matches!(mirror.status, Status::Active | Status::Master) && mirror.crawled {
                 let id = recorder.mirror(&mirror.name)?;
@@ -86,6 +114,30 @@ impl Targets {
         }
         targets.add_last_resorts(inventory);
         Ok(targets)
+    }
+
+    /// Adds the images of a folder, behind all others.
+    pub fn add_images(
+        &mut self,
+        folder: u32,
+        catalog: &Catalog,
+        recorder: &mut dyn Recorder,
+    ) -> Result<(), StateError> {
+        let Repo { key, tree, dir, .. } = self.repos[folder as usize].clone();
+        for name in catalog.images.keys() {
+            let key = key.of_image(name);
+            let (id, tree, dir) = (recorder.repo(&key)?, tree.clone(), dir.clone());
+            self.repos.push(Repo { id, key, tree, dir, pointer: Pointer::Image, file: name.clone() });
+        }
+        if let Some(folder) = self.folders.get_mut(&folder) {
+            folder.names = catalog.images.keys().cloned().collect();
+        }
+        Ok(())
+    }
+
+    /// Whether this is an image or a folder of images.
+    pub fn is_image(&self, repo: u32) -> bool {
+        self.repos.get(repo as usize).is_some_and(|repo| matches!(repo.pointer, Pointer::Index | Pointer::Image))
     }
 
     fn add_mirror(&mut self, mirror: &Mirror, id: MirrorId) {
@@ -164,6 +216,7 @@ fn target(id: RepoId, key: RepoKey, release: &Release, repo: &Entry) -> Repo {
         (true, false) => (Pointer::Summary, "repo/summary"),
         (false, _) => (Pointer::RepoMd, "repodata/repomd.xml"),
     };
+    let file = file.to_owned();
     Repo { id, key, tree: repo.tree.clone().unwrap_or_else(|| release.tree.clone()), dir, pointer, file }
 }
 

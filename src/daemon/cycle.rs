@@ -12,7 +12,7 @@ use crate::inventory::{self, Problem};
 use crate::net::Family;
 use crate::plan::guard::{Minimums, Refusal};
 use crate::snapshot::{Generation, Store};
-use crate::verdicts::{Change, Class, Damping, Keep, MirrorId, RunCounts, RunOutcome, Standing, State};
+use crate::verdicts::{Change, Class, Damping, Keep, MirrorId, RepoId, RunCounts, RunOutcome, Standing, State};
 
 /// What a cycle came to.
 pub struct Cycle {
@@ -123,10 +123,11 @@ fn pass(
     Ok((report, changes))
 }
 
-/// One line for all repos of a mirror that changed in one way, the mirror first.
+/// One line for all repos of a mirror that changed in one way, and one for all its images; the mirror first.
 fn change_lines(state: &State, changes: &[Change]) -> Result<Vec<String>, SourcesError> {
     let names: HashMap<MirrorId, String> = state.mirrors()?.into_iter().map(|(name, id)| (id, name)).collect();
-    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    let is_image: HashMap<RepoId, bool> = state.repos()?.into_iter().map(|(key, id)| (id, key.is_image())).collect();
+    let mut counts: BTreeMap<(String, bool), u32> = BTreeMap::new();
     for Change { subject, before, after } in changes {
         let was = before.map(|(standing, _)| standing);
         // That a new mirror is good is no news; that one is in the lists for another reason is none either.
@@ -142,9 +143,14 @@ fn change_lines(state: &State, changes: &[Change]) -> Result<Vec<String>, Source
             standing_name(was),
             after.finding.name()
         );
-        *counts.entry(line).or_default() += 1;
+        let is_image = is_image.get(&subject.repo).copied().unwrap_or_default();
+        *counts.entry((line, is_image)).or_default() += 1;
     }
-    Ok(counts.into_iter().map(|(line, repos)| format!("{line} repos={repos}")).collect())
+    let told = counts.into_iter().map(|((line, is_image), count)| match is_image {
+        false => format!("{line} repos={count}"),
+        true => format!("{line} images={count}"),
+    });
+    Ok(told.collect())
 }
 
 fn standing_name(standing: Option<Standing>) -> &'static str {

@@ -150,9 +150,13 @@ fn manifest(folder: &Path) -> Result<BTreeSet<String>, FolderError> {
 
 /// Whether an export could have written a file of this path. What is not is not touched, whatever a manifest says.
 fn is_ours(path: &str) -> bool {
+    let is_image_list = |rest: &str| {
+        let parts: Vec<&str> = rest.split('/').collect();
+        matches!(parts[..], [_, _, "isos" | "images", _, file] if file.contains('.'))
+    };
     let is_list = |rest: &str| {
         rest.split('/').all(|part| !part.is_empty() && !part.starts_with('.'))
-            && rest.contains("/mirrorlists/mirrorlist.")
+            && (rest.contains("/mirrorlists/mirrorlist.") || is_image_list(rest))
     };
     let list = path.strip_prefix("ipv4/").or(path.strip_prefix("ipv6/"));
     list.is_some_and(is_list) || ["repos.json", "clouds_subnets.json"].contains(&path)

@@ -6,7 +6,10 @@
 //! tree. A place has a file where its list is another one than that of the next wider place (its country, then the
 //! fallback), which is what frontends go on to. Client networks that get their mirrors alone are clouds.
 //!
-//! Not here: writing the files (`folder`), and lists of ISO files.
+//! Folders of images are in `ipv4/BRANCH/RELEASE/isos/ARCH/`: `iso.PLACE` with the URLs of the folder, `FILE.PLACE` with
+//! those of an image; disk images are in `images` in place of `isos`. The original has them for IPv4 only.
+//!
+//! Not here: writing the files (`folder`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -20,6 +23,9 @@ use crate::snapshot::{Ending, GroupIndex, Naming, PlaceIndex, Repo, Row, Target,
 /// Most lines of a list.
 pub const LINES_MAX: usize = 64;
 
+/// Name of the list of a folder of images.
+const FOLDER_LIST: &str = "iso";
+
 /// What goes into the files.
 #[derive(Clone, Copy, Debug)]
 pub struct Selection {
@@ -29,11 +35,11 @@ pub struct Selection {
     pub turn: usize,
 }
 
-/// A repo that the tree cannot hold.
+/// A repo, a folder of images or an image that the tree cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Release or alias, architecture, repo.
-    pub key: [String; 3],
+    /// Release or alias, architecture, repo; or branch, release or alias, kind, architecture, and perhaps file.
+    pub key: Vec<String>,
 }
 
 impl fmt::Display for Skipped {
@@ -74,7 +80,7 @@ pub fn list_tree<B: AsRef<[u8]>, E>(
         let branch = view.tree_name(repo.tree);
         let path = path(&repo);
         if ![branch, release, path].into_iter().all(is_path) {
-            skipped.push(Skipped { key: [release, arch, name].map(str::to_owned) });
+            skipped.push(Skipped { key: [release, arch, name].map(str::to_owned).to_vec() });
             continue;
         }
         for family in Family::ALL {
@@ -87,8 +93,44 @@ pub fn list_tree<B: AsRef<[u8]>, E>(
         }
         repos.entry(release).or_default().entry(name).or_default().insert(arch, FileRepo { branch, path });
     }
+    skipped.extend(image_lists(view, selection, &mut memory, &mut write)?);
     write("clouds_subnets.json", &json(&clouds(view)))?;
     write("repos.json", &json(&repos))?;
+    Ok(skipped)
+}
+
+/// The lists of folders of images and of images.
+fn image_lists<'a, B: AsRef<[u8]>, E>(
+    view: &'a View<B>,
+    selection: &Selection,
+    memory: &mut HashMap<Naming, Lists<'a>>,
+    write: &mut impl FnMut(&str, &[u8]) -> Result<(), E>,
+) -> Result<Vec<Skipped>, E> {
+    let mut skipped = Vec::new();
+    let family = Family::Ipv4;
+    for (index, folder) in view.image_folders() {
+        let files = view.files(index).map(|file| (Some(file.name), file.carried));
+        let all: Vec<_> = [(None, folder.carried)].into_iter().chain(files).collect();
+        for release in [folder.release].into_iter().chain(view.folder_aliases(index)) {
+            let names = [folder.branch, release, folder.kind, folder.arch];
+            for (file, carried) in &all {
+                // A file of the name `iso` would take the place of the folder's list.
+                if !names.iter().copied().chain(*file).all(is_path) || *file == Some(FOLDER_LIST) {
+                    let key = names.into_iter().chain(*file).map(str::to_owned).collect();
+                    skipped.push(Skipped { key });
+                    continue;
+                }
+                let name = file.unwrap_or(FOLDER_LIST);
+                let lists = memory
+                    .entry(view.naming(carried, family))
+                    .or_insert_with(|| lists(view, carried, family, selection));
+                for (place, bases) in lists.iter() {
+                    let path = format!("{family}/{}/{name}.{}", names.join("/"), file_name(*place));
+                    write(&path, &text(bases, carried.suffix))?;
+                }
+            }
+        }
+    }
     Ok(skipped)
 }
 

@@ -1,11 +1,12 @@
 //! A published tree of finished lists, as plain data: what an existing crawler wrote for its frontend.
 //!
-//! Lives here: `repos.json`, `clouds_subnets.json` and the `mirrorlist.PLACE` files. Not here: what is made of them
-//! (`plan`, `snapshot`), and ISO lists.
+//! Lives here: `repos.json`, `clouds_subnets.json` and the `mirrorlist.PLACE` files; lists of images (`images`). Not here:
+//! what is made of them (`tree_snapshot`).
 
+mod images;
 mod suffix;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ip_network::IpNetwork;
@@ -16,6 +17,7 @@ use super::note::Notes;
 use super::{ImportError, Note, input};
 use crate::net::Family;
 use crate::place::Code;
+pub use images::TreeFolder;
 
 /// Longest JSON file, bytes.
 const JSON_BYTES_MAX: usize = 16 << 20;
@@ -40,6 +42,8 @@ const FALLBACK: &str = "fallback";
 pub struct ListTree {
     /// Repos, sorted by release, repo and arch. Those without any list are there, too.
     pub repos: Vec<TreeRepo>,
+    /// Folders of images, sorted by branch, release, kind and arch.
+    pub folders: Vec<TreeFolder>,
     /// Cloud providers, sorted by name.
     pub clouds: Vec<TreeCloud>,
     /// What was odd.
@@ -59,9 +63,12 @@ pub struct TreeRepo {
     pub branch: String,
     /// What all its URLs end with, after a mirror's base: `7.9.2009/os/x86_64/`. With a final slash.
     pub suffix: String,
-    /// Base URLs (the lines without the suffix, with a final slash) in the order of the file. No list is empty.
-    pub lists: BTreeMap<(Family, TreePlace), Vec<String>>,
+    /// Its lists.
+    pub lists: TreeLists,
 }
+
+/// Base URLs (the lines without the suffix, with a final slash) in the order of the file. No list is empty.
+pub type TreeLists = BTreeMap<(Family, TreePlace), Vec<String>>;
 
 /// What a list file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +136,11 @@ pub fn read(dir: &Path) -> Result<ListTree, ImportError> {
     }
     let by_name = |repo: &TreeRepo| (repo.release.clone(), repo.repo.clone(), repo.arch.clone());
     tree.repos.sort_by_cached_key(by_name);
+    let published: BTreeSet<_> = tree.repos.iter().map(|repo| (repo.branch.clone(), repo.release.clone())).collect();
+    for (branch, release) in published {
+        let folders = images::read(dir, &branch, &release, &mut list_count, &mut tree.notes)?;
+        tree.folders.extend(folders);
+    }
     // Two spellings of one name can differ in case only.
     tree.repos.dedup_by_key(|repo| by_name(repo));
     match read_json::<BTreeMap<String, FileCloud>>(&dir.join("clouds_subnets.json")) {
@@ -176,7 +188,7 @@ fn read_lists(
             }
             match input::read_text(&dir.join(&file), LIST_BYTES_MAX) {
                 Ok(text) => {
-                    let urls = urls(&text, &mut notes);
+                    let urls = urls(&text, &mut notes).iter().map(|url| with_slash(url)).collect();
                     files.push((file, family, place, urls));
                 }
                 Err(error) => notes.add(format!("cannot be read ({error})"), "skipped"),
@@ -204,13 +216,17 @@ fn read_lists(
 
 /// The place in the name of a list file.
 fn place(name: &str) -> Option<TreePlace> {
-    match name.strip_prefix(LIST_PREFIX)? {
+    name.strip_prefix(LIST_PREFIX).and_then(place_named)
+}
+
+fn place_named(name: &str) -> Option<TreePlace> {
+    match name {
         FALLBACK => Some(TreePlace::Fallback),
         place => Code::parse(place.as_bytes()).map(TreePlace::At),
     }
 }
 
-/// The lines of a list that are URLs, each with a final slash.
+/// The lines of a list that are URLs.
 fn urls(text: &str, notes: &mut Notes<'_>) -> Vec<String> {
     let mut urls = Vec::new();
     for line in text.split_terminator('\n') {
@@ -223,7 +239,7 @@ fn urls(text: &str, notes: &mut Notes<'_>) -> Vec<String> {
         } else if !["http://", "https://"].into_iter().any(|scheme| line.starts_with(scheme)) {
             "has no scheme that clients know"
         } else {
-            urls.push(with_slash(line));
+            urls.push(line.to_owned());
             continue;
         };
         notes.add(format!("line `{line}` {reason}"), "skipped");

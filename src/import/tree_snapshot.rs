@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::list_tree::{ListTree, TreePlace, TreeRepo};
+use super::list_tree::{ListTree, TreeLists, TreePlace};
 use crate::net::{Family, Protocol};
 use crate::place::Code;
 use crate::snapshot::{
-    Builder, DirectoryId, Ending, Evidence, Full, ListId, MirrorIndex, RepoEntry, SetId, Target, TreeIndex,
+    Builder, CarriedEntry, DirectoryId, Ending, Evidence, FileEntry, FolderEntry, Full, ListId, MirrorIndex, RepoEntry,
+    SetId, Target, TreeIndex,
 };
 
 /// Builds the bytes of a snapshot that answers exactly what the tree says.
@@ -33,23 +34,66 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
         groups.push(indexes(&mirrors, &cloud.base));
     }
     let everywhere: BTreeSet<MirrorIndex> = groups.iter().flatten().copied().collect();
+    let makes = Makes { places: &places, mirrors: &mirrors, groups: &groups, everywhere: &everywhere };
     for repo in &tree.repos {
-        let directory = Family::ALL.map(|family| add_directory(&mut builder, repo, family, &places, &mirrors, &groups));
-        let sets = Family::ALL.map(|family| add_sets(&mut builder, repo, family, &mirrors, &everywhere));
+        let carried = makes.carried(&mut builder, &repo.lists, &repo.suffix, trees[repo.branch.as_str()]);
         builder.repo(&RepoEntry {
             name: &repo.repo,
             release: &repo.release,
             aliases: &[],
             arch: &repo.arch,
-            suffix: &repo.suffix,
-            tree: trees[repo.branch.as_str()],
-            directory,
-            sets,
-            spares: [[None; 3]; 2],
+            carried,
             comment: None,
         })?;
     }
+    for folder in &tree.folders {
+        let tree = trees[folder.branch.as_str()];
+        let paths: Vec<String> = folder.files.keys().map(|name| format!("{}{name}", folder.suffix)).collect();
+        let mut files = Vec::with_capacity(paths.len());
+        for ((name, lists), path) in folder.files.iter().zip(&paths) {
+            let carried = makes.carried(&mut builder, lists, path, tree);
+            files.push(FileEntry { name, size_bytes: 0, modified_at: None, digest: None, torrent: None, carried });
+        }
+        let carried = makes.carried(&mut builder, &folder.lists, &folder.suffix, tree);
+        builder.folder(&FolderEntry {
+            branch: &folder.branch,
+            release: &folder.release,
+            aliases: &[],
+            kind: &folder.kind,
+            arch: &folder.arch,
+            title: &folder.branch,
+            checksum_file: None,
+            torrent: None,
+            is_verified: true,
+            carried,
+            files: &files,
+        })?;
+    }
     builder.finish()
+}
+
+/// What the entries of a tree have in common.
+struct Makes<'a> {
+    places: &'a [Code],
+    mirrors: &'a Mirrors<'a>,
+    groups: &'a [Vec<MirrorIndex>],
+    everywhere: &'a BTreeSet<MirrorIndex>,
+}
+
+impl Makes<'_> {
+    /// What lies at `suffix`, with the mirrors of `lists`.
+    fn carried<'a>(
+        &self,
+        builder: &mut Builder,
+        lists: &TreeLists,
+        suffix: &'a str,
+        tree: TreeIndex,
+    ) -> CarriedEntry<'a> {
+        let Makes { places, mirrors, groups, everywhere } = *self;
+        let directory = Family::ALL.map(|family| add_directory(builder, lists, family, places, mirrors, groups));
+        let sets = Family::ALL.map(|family| add_sets(builder, lists, family, mirrors, everywhere));
+        CarriedEntry { suffix, tree, directory, sets, spares: [[None; 3]; 2] }
+    }
 }
 
 /// Base URL → mirror and protocol.
@@ -57,6 +101,8 @@ type Mirrors<'a> = HashMap<&'a str, (MirrorIndex, Protocol)>;
 
 fn add_mirrors<'a>(builder: &mut Builder, trees: &BTreeMap<&str, TreeIndex>, tree: &'a ListTree) -> Mirrors<'a> {
     let of_repos = tree.repos.iter().flat_map(|repo| repo.lists.values()).flatten();
+    let of_images = tree.folders.iter().flat_map(|folder| folder.files.values().chain([&folder.lists]));
+    let of_repos = of_repos.chain(of_images.flat_map(|lists| lists.values()).flatten());
     let all: BTreeSet<&str> =
         of_repos.chain(tree.clouds.iter().flat_map(|cloud| &cloud.base)).map(String::as_str).collect();
     let mut mirrors = Mirrors::new();
@@ -87,14 +133,14 @@ fn indexes(mirrors: &Mirrors<'_>, urls: &[String]) -> Vec<MirrorIndex> {
 
 fn add_directory(
     builder: &mut Builder,
-    repo: &TreeRepo,
+    lists: &TreeLists,
     family: Family,
     places: &[Code],
     mirrors: &Mirrors<'_>,
     groups: &[Vec<MirrorIndex>],
 ) -> DirectoryId {
     let mut list = |at: TreePlace| -> Option<ListId> {
-        repo.lists.get(&(family, at)).map(|urls| builder.list(indexes(mirrors, urls), None))
+        lists.get(&(family, at)).map(|urls| builder.list(indexes(mirrors, urls), None))
     };
     let fallback = list(TreePlace::Fallback);
     let by_place: Vec<Option<ListId>> = places
@@ -113,12 +159,12 @@ fn add_directory(
 
 fn add_sets(
     builder: &mut Builder,
-    repo: &TreeRepo,
+    lists: &TreeLists,
     family: Family,
     mirrors: &Mirrors<'_>,
     everywhere: &BTreeSet<MirrorIndex>,
 ) -> [SetId; 3] {
-    let of_family = repo.lists.iter().filter(|((other, _), _)| *other == family).flat_map(|(_, urls)| urls);
+    let of_family = lists.iter().filter(|((other, _), _)| *other == family).flat_map(|(_, urls)| urls);
     let mut by_protocol: BTreeMap<Protocol, Vec<MirrorIndex>> = BTreeMap::new();
     for (index, protocol) in of_family.filter_map(|url| mirrors.get(url.as_str())) {
         by_protocol.entry(*protocol).or_default().push(*index);

@@ -18,8 +18,19 @@ use crate::net::{Family, Protocol};
 use crate::place::Code;
 
 /// The names of the tables there are.
-pub(super) const KINDS: [&str; 10] =
-    ["distribution", "tree", "release", "repo", "mirror", "cloud", "cloud_region", "country", "nearby", "network"];
+pub(super) const KINDS: [&str; 11] = [
+    "distribution",
+    "tree",
+    "release",
+    "repo",
+    "images",
+    "mirror",
+    "cloud",
+    "cloud_region",
+    "country",
+    "nearby",
+    "network",
+];
 
 /// A text and where it stands.
 pub(super) type Text = Spanned<String>;
@@ -85,6 +96,22 @@ entry!(
         tree: Option<Text>,
         releases: Option<Spanned<Vec<Text>>>,
         arches: Option<Spanned<Vec<Text>>>,
+    }
+);
+
+entry!(
+    /// `[[images]]`
+    ImagesEntry {
+        distribution: Option<Text>,
+        kind: Text,
+        branch: Option<Text>,
+        path: Text,
+        tree: Option<Text>,
+        releases: Option<Spanned<Vec<Text>>>,
+        arches: Option<Spanned<Vec<Text>>>,
+        checksum_files: Option<Spanned<Vec<Text>>>,
+        #[serde(default)]
+        exclude: Vec<Text>,
     }
 );
 
@@ -208,6 +235,7 @@ pub(super) struct Entries {
     pub trees: Vec<Found<TreeEntry>>,
     pub releases: Vec<Found<ReleaseEntry>>,
     pub repos: Vec<Found<RepoEntry>>,
+    pub images: Vec<Found<ImagesEntry>>,
     pub mirrors: Vec<Found<MirrorEntry>>,
     pub clouds: Vec<Found<CloudEntry>>,
     pub cloud_regions: Vec<Found<CloudRegionEntry>>,
@@ -224,6 +252,7 @@ struct Tables {
     tree: Vec<Spanned<TreeEntry>>,
     release: Vec<Spanned<ReleaseEntry>>,
     repo: Vec<Spanned<RepoEntry>>,
+    images: Vec<Spanned<ImagesEntry>>,
     mirror: Vec<Spanned<MirrorEntry>>,
     cloud: Vec<Spanned<CloudEntry>>,
     cloud_region: Vec<Spanned<CloudRegionEntry>>,
@@ -244,6 +273,7 @@ impl Entries {
         extend(&mut self.trees, tables.tree, &block);
         extend(&mut self.releases, tables.release, &block);
         extend(&mut self.repos, tables.repo, &block);
+        extend(&mut self.images, tables.images, &block);
         extend(&mut self.mirrors, tables.mirror, &block);
         extend(&mut self.clouds, tables.cloud, &block);
         extend(&mut self.cloud_regions, tables.cloud_region, &block);

@@ -166,6 +166,22 @@ pub(super) fn repo_path(text: &str) -> Result<String, Fault> {
     }
 }
 
+/// The name of a file in a folder.
+pub(super) fn file_name(text: &str) -> Result<String, Fault> {
+    file_pattern(text).ok().filter(|name| !name.contains('*')).ok_or_else(|| {
+        Fault::new(format!("{} is no name of a file", quoted(text)), "write the name that it has in its folder")
+    })
+}
+
+/// Names of files in a folder: `*` stands for any text.
+pub(super) fn file_pattern(text: &str) -> Result<String, Fault> {
+    let plain = |byte: u8| is_url_byte(byte) && !matches!(byte, b'/' | b'?' | b'#' | b'%');
+    if text.is_empty() || text.len() > NAME_BYTES_MAX * 2 || text.starts_with('.') || !text.bytes().all(plain) {
+        return Err(Fault::new(format!("{} names no file", quoted(text)), "write a name, or a part of it and `*`"));
+    }
+    Ok(text.to_owned())
+}
+
 /// A network: `192.0.2.0/24`, `2001:db8::/32`.
 pub(super) fn prefix(text: &str) -> Result<IpNetwork, Fault> {
     text.parse::<IpNetwork>().map_err(|error| {

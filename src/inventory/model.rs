@@ -42,6 +42,8 @@ pub struct Distribution {
     pub releases: Vec<Release>,
     /// Repos in file order.
     pub repos: Vec<Repo>,
+    /// Folders of images in file order.
+    pub images: Vec<Images>,
 }
 
 /// A directory tree that mirrors carry as a whole: the main one, the vault, an alternative branch.
@@ -86,6 +88,66 @@ pub struct Repo {
     pub releases: Vec<String>,
     /// Architectures that it has, where they are not the release's.
     pub arches: Option<Vec<String>>,
+}
+
+/// Folders of images: the same path in one or more releases, a folder for each architecture.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// `isos` or `images`, as clients ask for it.
+    pub kind: String,
+    /// First part of what clients ask for; none for the name of the tree.
+    pub branch: Option<String>,
+    /// Path below the release's directory, without slashes at its ends; `{arch}` stands for the architecture.
+    pub path: String,
+    /// Tree that carries them, where that is not the release's.
+    pub tree: Option<String>,
+    /// Releases (by `Release::name`) that have them. Never empty.
+    pub releases: Vec<String>,
+    /// Architectures that there are, where they are not the release's.
+    pub arches: Option<Vec<String>>,
+    /// Names that the master's checksum file may have, in the order of trying. Never empty.
+    pub checksum_files: Vec<String>,
+    /// Files that the checksum file lists and that are no images: names, in which `*` stands for any text.
+    pub exclude: Vec<String>,
+}
+
+/// One folder of images, with whom it belongs to.
+#[derive(Clone, Debug)]
+pub struct ImageFolder<'a> {
+    /// The distribution.
+    pub distribution: &'a Distribution,
+    /// The release.
+    pub release: &'a Release,
+    /// What the inventory says of it and its likes.
+    pub images: &'a Images,
+    /// Name of the tree that carries it.
+    pub tree: &'a str,
+    /// First part of what clients ask for.
+    pub branch: &'a str,
+    /// Its architecture.
+    pub arch: &'a str,
+}
+
+impl ImageFolder<'_> {
+    /// Path below the tree's base URL, with a final slash.
+    pub fn dir(&self) -> String {
+        format!("{}/{}/", self.release.dir, self.images.path.replace("{arch}", self.arch))
+    }
+}
+
+impl Distribution {
+    /// All its folders of images, in file order.
+    pub fn image_folders(&self) -> impl Iterator<Item = ImageFolder<'_>> {
+        self.images.iter().flat_map(move |images| {
+            let releases = self.releases.iter().filter(|release| images.releases.contains(&release.name));
+            releases.flat_map(move |release| {
+                let tree = images.tree.as_ref().unwrap_or(&release.tree).as_str();
+                let branch = images.branch.as_deref().unwrap_or(tree);
+                let arches = images.arches.as_ref().unwrap_or(&release.arches);
+                arches.iter().map(move |arch| ImageFolder { distribution: self, release, images, tree, branch, arch })
+            })
+        })
+    }
 }
 
 /// Whether a mirror takes part.

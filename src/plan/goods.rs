@@ -15,11 +15,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::images::{self, FolderGoods};
 use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status};
 use crate::net::{Family, Protocol};
 use crate::snapshot::Evidence;
-use crate::verdicts::{MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
+use crate::verdicts::{Catalog, MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
 
 /// With so many good mirrors over a family a repo does without those that are behind. Picked by feel: nearly a full
 /// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
@@ -42,6 +43,8 @@ pub struct Known {
     pub with_truth: BTreeSet<RepoId>,
     /// Whether lists may name a mirror.
     pub standings: HashMap<Subject, Standing>,
+    /// What masters have shown of folders of images.
+    pub catalogs: HashMap<RepoId, Catalog>,
     /// When the last look was, seconds since 1970.
     pub verified_at: u64,
 }
@@ -50,6 +53,13 @@ impl Known {
     /// All that `state` holds.
     pub fn read(state: &State) -> Result<Known, StateError> {
         let has_answered = |(id, truth): (RepoId, Truth)| truth.current().map(|_| id);
+        let (repos, catalogs) = (state.repos()?, state.catalogs()?);
+        let mut with_truth: BTreeSet<RepoId> = state.truths()?.into_iter().filter_map(has_answered).collect();
+        for (key, id) in &repos {
+            let Some(catalog) = catalogs.get(id) else { continue };
+            with_truth.insert(*id);
+            with_truth.extend(catalog.images.keys().filter_map(|name| repos.get(&key.of_image(name))));
+        }
         let mut verified_at = 0;
         let standings = state.verdicts()?.into_iter().map(|(subject, verdict)| {
             verified_at = verdict.evidence.at.max(verified_at);
@@ -58,8 +68,9 @@ impl Known {
         Ok(Known {
             standings: standings.collect(),
             mirrors: state.mirrors()?,
-            repos: state.repos()?,
-            with_truth: state.truths()?.into_iter().filter_map(has_answered).collect(),
+            repos,
+            with_truth,
+            catalogs,
             verified_at,
         })
     }
@@ -98,6 +109,8 @@ pub struct Goods {
     pub verified_at: u64,
     /// By repo.
     pub repos: BTreeMap<RepoKey, RepoGoods>,
+    /// Folders of images by their keys.
+    pub folders: BTreeMap<RepoKey, FolderGoods>,
 }
 
 impl Goods {
@@ -112,46 +125,68 @@ impl Goods {
     }
 
     fn made(inventory: &Inventory, known: &Known) -> Goods {
-        let has_crawled = !known.standings.is_empty();
-        let looks = looks(inventory, known);
-        let mut eligible_of: HashMap<&str, ByFamily<ByProtocol>> = HashMap::new();
-        let unseen: MirrorSet = positions(inventory, |mirror| !mirror.crawled);
+        let mut judge = Judge::new(inventory, known);
         let mut repos = BTreeMap::new();
         for of in repos_of(inventory).filter(|of| of.release.vault.is_empty()) {
-            let eligible = eligible_of.entry(of.tree).or_insert_with(|| {
-                Family::ALL.map(|family| Protocol::ALL.map(|protocol| eligible(inventory, of.tree, family, protocol)))
-            });
-            let protocols = of.distribution.protocols.clone();
-            let id = known.repos.get(&of.key).filter(|id| known.with_truth.contains(id));
-            let looks = id.and_then(|id| looks.get(id));
-            let within = |found: &ByFamily<ByProtocol>| {
-                Family::ALL.map(|family| {
-                    let [found, eligible] = [&found[family as usize], &eligible[family as usize]];
-                    Protocol::ALL.map(|protocol| found[protocol as usize].and(&eligible[protocol as usize]))
-                })
-            };
-            let repo = match looks {
-                Some(looks) => {
-                    let (mut good, behind) = (within(&looks.good), within(&looks.behind));
-                    for (good, eligible) in good.iter_mut().flatten().zip(eligible.iter().flatten()) {
-                        *good = good.or(&eligible.and(&unseen));
-                    }
-                    let sources = Family::ALL
-                        .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
-                    RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
-                }
-                None => RepoGoods {
-                    sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
-                    behind: ByFamily::default(),
-                    eligible: eligible.clone(),
-                    is_judged: !has_crawled,
-                    protocols,
-                },
-            };
-            repos.insert(of.key, repo);
+            let goods = judge.goods(&of.key, of.tree, &of.distribution.protocols);
+            repos.insert(of.key, goods);
         }
-        let evidence = if has_crawled { Evidence::Crawled } else { Evidence::Unverified };
-        Goods { evidence, verified_at: known.verified_at, repos }
+        let folders = images::folders(inventory, known, &mut judge);
+        let evidence = if judge.has_crawled { Evidence::Crawled } else { Evidence::Unverified };
+        Goods { evidence, verified_at: known.verified_at, repos, folders }
+    }
+}
+
+/// Says of one thing after the other who has it.
+pub(super) struct Judge<'a> {
+    inventory: &'a Inventory,
+    known: &'a Known,
+    has_crawled: bool,
+    looks: HashMap<RepoId, Looks>,
+    /// Mirrors that the crawler is not to look at: these count as the operators say.
+    unseen: MirrorSet,
+    eligible_of: HashMap<String, ByFamily<ByProtocol>>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(inventory: &'a Inventory, known: &'a Known) -> Judge<'a> {
+        let has_crawled = !known.standings.is_empty();
+        let unseen = positions(inventory, |mirror| !mirror.crawled);
+        Judge { inventory, known, has_crawled, looks: looks(inventory, known), unseen, eligible_of: HashMap::new() }
+    }
+
+    /// Who has what goes by `key` and lies in `tree`. `protocols`: those of lists.
+    pub fn goods(&mut self, key: &RepoKey, tree: &str, protocols: &[Protocol]) -> RepoGoods {
+        let inventory = self.inventory;
+        let eligible = self.eligible_of.entry(tree.to_owned()).or_insert_with(|| {
+            Family::ALL.map(|family| Protocol::ALL.map(|protocol| eligible(inventory, tree, family, protocol)))
+        });
+        let protocols = protocols.to_vec();
+        let id = self.known.repos.get(key).filter(|id| self.known.with_truth.contains(id));
+        let within = |found: &ByFamily<ByProtocol>| {
+            Family::ALL.map(|family| {
+                let [found, eligible] = [&found[family as usize], &eligible[family as usize]];
+                Protocol::ALL.map(|protocol| found[protocol as usize].and(&eligible[protocol as usize]))
+            })
+        };
+        match id.and_then(|id| self.looks.get(id)) {
+            Some(looks) => {
+                let (mut good, behind) = (within(&looks.good), within(&looks.behind));
+                for (good, eligible) in good.iter_mut().flatten().zip(eligible.iter().flatten()) {
+                    *good = good.or(&eligible.and(&self.unseen));
+                }
+                let sources = Family::ALL
+                    .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
+                RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
+            }
+            None => RepoGoods {
+                sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
+                behind: ByFamily::default(),
+                eligible: eligible.clone(),
+                is_judged: !self.has_crawled,
+                protocols,
+            },
+        }
     }
 }
 

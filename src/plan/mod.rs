@@ -2,6 +2,7 @@
 //! input, same bytes.
 //!
 //! - `goods`     `Goods`: which mirrors each repo can be had from
+//! - `images`    the same for folders of images and images
 //! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
 //! - `guard`     what must not be published, and what is kept in place of it
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
@@ -13,6 +14,7 @@
 
 mod goods;
 pub mod guard;
+mod images;
 mod mirror_set;
 mod networks;
 mod rank;
@@ -20,12 +22,13 @@ mod vaults;
 
 use std::collections::HashMap;
 
-use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status, World};
+use crate::inventory::{Distribution, Inventory, Mirror, Status, World};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{Builder, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
+use crate::snapshot::{Builder, CarriedEntry, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
 use crate::turn::Entrant;
 use goods::repos_of;
 pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
+pub use images::FolderGoods;
 pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
 use vaults::Vaults;
@@ -76,6 +79,7 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     let index_of: HashMap<Position, MirrorIndex> = positions.into_iter().zip(mirrors).collect();
     let numbers = Numbers { trees, served, index_of, row_count };
     add_repos(&mut builder, inventory, goods, &numbers, &vaults, directory)?;
+    images::add(&mut builder, inventory, &goods.folders, &numbers, directory)?;
     builder.finish()
 }
 
@@ -122,6 +126,32 @@ impl Numbers<'_> {
         let own = mirrors.iter().filter_map(|position| self.index_of.get(&position));
         builder.set(own.chain(clouds.into_iter().flatten()).copied())
     }
+
+    /// What lies at `suffix` in `tree`, with the mirrors that are known to have it.
+    fn carried<'a>(
+        &self,
+        builder: &mut Builder,
+        known: Option<&RepoGoods>,
+        suffix: &'a str,
+        tree: TreeIndex,
+        directory: DirectoryId,
+    ) -> CarriedEntry<'a> {
+        let nothing = Sources::default();
+        let sources = Family::ALL.map(|family| known.map_or(&nothing, |known| &known.sources[family as usize]));
+        let sets = Family::ALL.map(|family| {
+            Protocol::ALL.map(|protocol| {
+                let clouds = self.served.get(&(tree, protocol, family));
+                self.set(builder, &sources[family as usize].good[protocol as usize], clouds)
+            })
+        });
+        let spares = sources.map(|sources| {
+            Protocol::ALL.map(|protocol| {
+                let spare = &sources.spare[protocol as usize];
+                (!spare.is_empty()).then(|| self.set(builder, spare, None))
+            })
+        });
+        CarriedEntry { suffix, tree, directory: [directory; 2], sets, spares }
+    }
 }
 
 fn add_repos(
@@ -132,34 +162,19 @@ fn add_repos(
     vaults: &Vaults,
     directory: DirectoryId,
 ) -> Result<(), Full> {
-    let nothing = Sources::default();
     for of in repos_of(inventory) {
         let Some(&tree) = numbers.trees.get(of.tree) else { continue };
-        let known = goods.repos.get(&of.key);
-        let vault = vaults.lists(builder, &of, numbers.row_count);
-        let sources = Family::ALL.map(|family| known.map_or(&nothing, |repo| &repo.sources[family as usize]));
-        let sets = Family::ALL.map(|family| {
-            Protocol::ALL.map(|protocol| {
-                let clouds = numbers.served.get(&(tree, protocol, family));
-                numbers.set(builder, &sources[family as usize].good[protocol as usize], clouds)
-            })
-        });
-        let spares = sources.map(|sources| {
-            Protocol::ALL.map(|protocol| {
-                let spare = &sources.spare[protocol as usize];
-                (!spare.is_empty()).then(|| numbers.set(builder, spare, None))
-            })
-        });
+        let suffix = suffix_of(&of.release.dir, &of.repo.path, &of.key.arch);
+        let mut carried = numbers.carried(builder, goods.repos.get(&of.key), &suffix, tree, directory);
+        if let Some((directory, sets)) = vaults.lists(builder, &of, numbers.row_count) {
+            carried = CarriedEntry { directory: [directory; 2], sets, ..carried };
+        }
         builder.repo(&RepoEntry {
             name: &of.repo.name,
             release: &of.release.name,
             aliases: &of.release.aliases,
             arch: &of.key.arch,
-            suffix: &suffix(of.release, of.repo, &of.key.arch),
-            tree,
-            directory: [vault.map_or(directory, |(own, _)| own); 2],
-            sets: vault.map_or(sets, |(_, own)| own),
-            spares,
+            carried,
             comment: of.release.sunset.as_deref(),
         })?;
     }
@@ -167,9 +182,9 @@ fn add_repos(
 }
 
 /// What follows a base URL: `9.8/BaseOS/x86_64/os/`.
-fn suffix(release: &Release, repo: &Repo, arch: &str) -> String {
-    let path = repo.path.replace("{arch}", arch);
-    let parts = [release.dir.as_str(), &path];
+fn suffix_of(dir: &str, path: &str, arch: &str) -> String {
+    let path = path.replace("{arch}", arch);
+    let parts = [dir, &path];
     parts.iter().filter(|part| !part.is_empty()).flat_map(|part| [part, "/"]).collect()
 }
 

@@ -73,6 +73,7 @@ pub(super) fn inventory(mirrors: Vec<Mirror>) -> Inventory {
                 releases: vec!["9.8".into()],
                 arches: None,
             }],
+            images: Vec::new(),
         }],
         mirrors,
         clouds: Vec::new(),

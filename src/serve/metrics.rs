@@ -78,6 +78,7 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
             "Autonomous systems in the table from addresses to them; 0 without a table.",
             edition.atlas.asn_table().map_or(0, |table| table.label_count() as u64),
         ),
+        ("mirrorlistd_snapshot_images", "Images in the snapshot in use.", view.file_count() as u64),
         ("mirrorlistd_workers", "Event loops.", shared.counters.len() as u64),
     ] {
         page.family(name, "gauge", help);

@@ -12,6 +12,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
 use super::format::*;
+use super::image_table::ImageTable;
 use super::view::Target;
 use crate::net::{Asn, Family, Protocol};
 use crate::place::Code;
@@ -45,6 +46,12 @@ pub enum Full {
         /// How many fit.
         count_max: usize,
     },
+    /// Two folders of images answer to one name, or two images of a folder.
+    #[error("images `{name}` are defined twice")]
+    Images {
+        /// Branch, release, kind, architecture, and file.
+        name: String,
+    },
     /// Two repos answer to one key.
     #[error("release `{release}`, arch `{arch}`, repo `{repo}` is defined twice")]
     Key {
@@ -57,17 +64,10 @@ pub enum Full {
     },
 }
 
-/// A repo, as `Builder::repo` takes it.
-pub struct RepoEntry<'a> {
-    /// Its name, lower case.
-    pub name: &'a str,
-    /// Its release.
-    pub release: &'a str,
-    /// Other names of the release.
-    pub aliases: &'a [String],
-    /// Its architecture.
-    pub arch: &'a str,
-    /// What follows a mirror's base URL, with a final slash.
+/// Where something lies that mirrors carry, and who has it.
+#[derive(Clone, Copy)]
+pub struct CarriedEntry<'a> {
+    /// What follows a mirror's base URL, with a final slash when it is a folder.
     pub suffix: &'a str,
     /// Tree that carries it.
     pub tree: TreeIndex,
@@ -78,17 +78,32 @@ pub struct RepoEntry<'a> {
     /// Mirrors that answers name only after all good ones, by family and protocol; none when there are none. A mirror
     /// that is good by any protocol of lists must not be among them.
     pub spares: [[Option<SetId>; PROTOCOLS]; FAMILIES],
+}
+
+/// A repo, as `Builder::repo` takes it.
+pub struct RepoEntry<'a> {
+    /// Its name, lower case.
+    pub name: &'a str,
+    /// Its release.
+    pub release: &'a str,
+    /// Other names of the release.
+    pub aliases: &'a [String],
+    /// Its architecture.
+    pub arch: &'a str,
+    /// Where it lies, and who has it.
+    pub carried: CarriedEntry<'a>,
     /// What is to be said in every answer about it, one line.
     pub comment: Option<&'a str>,
 }
 
 /// Makes a snapshot. Add trees, mirrors, places and groups first, in any order, then sets, lists, rows and directories,
-/// then repos; networks at any time.
+/// then repos and folders of images; networks at any time.
 pub struct Builder {
     evidence: Evidence,
     verified_at: u64,
     turn_count: usize,
-    texts: Texts,
+    pub(super) texts: Texts,
+    pub(super) images: ImageTable,
     trees: Vec<TreeRecord>,
     mirrors: Vec<MirrorRecord>,
     bases: Vec<(usize, usize, usize, Text)>,
@@ -116,6 +131,7 @@ impl Builder {
             verified_at: 0,
             turn_count,
             texts: Texts::default(),
+            images: ImageTable::default(),
             trees: Vec::new(),
             mirrors: Vec::new(),
             bases: Vec::new(),
@@ -232,16 +248,22 @@ impl Builder {
             name: self.texts.add(entry.name),
             release: self.texts.add(entry.release),
             arch: self.texts.add(entry.arch),
-            suffix: self.texts.add(entry.suffix),
-            tree: U32::new(entry.tree.0),
-            directory: entry.directory.map(|id| U32::new(id.0 * self.row_count() as u32)),
-            sets: entry.sets.map(|by_protocol| by_protocol.map(|id| U32::new(id.0))),
-            spares: entry.spares.map(|by_protocol| by_protocol.map(|id| U32::new(id.map_or(NONE, |id| id.0)))),
+            carried: self.carried(&entry.carried),
         };
         self.repos.push(record);
         let comment = self.texts.add(entry.comment.unwrap_or_default());
         self.comments.push(comment);
         Ok(RepoIndex(number))
+    }
+
+    pub(super) fn carried(&mut self, entry: &CarriedEntry<'_>) -> CarriedRecord {
+        CarriedRecord {
+            suffix: self.texts.add(entry.suffix),
+            tree: U32::new(entry.tree.0),
+            directory: entry.directory.map(|id| U32::new(id.0 * self.row_count() as u32)),
+            sets: entry.sets.map(|by_protocol| by_protocol.map(|id| U32::new(id.0))),
+            spares: entry.spares.map(|by_protocol| by_protocol.map(|id| U32::new(id.map_or(NONE, |id| id.0)))),
+        }
     }
 
     /// Adds a client prefix.
@@ -266,7 +288,8 @@ impl Builder {
         let networks = self.network_table();
         let asns: Vec<AsnRecord> = self.asns.iter().map(asn_record).collect();
         let says_anything = self.comments.iter().any(|comment| comment.length_bytes.get() > 0);
-        let comments = if says_anything { &self.comments[..] } else { &[] };
+        let comments = if says_anything { std::mem::take(&mut self.comments) } else { Vec::new() };
+        let images = std::mem::take(&mut self.images).laid_out(&mut self.texts);
         let set_words = self.mirrors.len().div_ceil(64);
         let head =
             Head { evidence: self.evidence, verified_at: self.verified_at, turn_count: self.turn_count, set_words };
@@ -290,9 +313,12 @@ impl Builder {
         let sets: Vec<U64> = self.sets.items.iter().flatten().map(|&word| U64::new(word)).collect();
         let directories: Vec<U32> = self.directories.items.iter().flatten().map(|row| U32::new(row.0)).collect();
         let rows: Vec<U32> = self.rows.items.iter().flatten().map(|list| U32::new(list.0)).collect();
-        for (what, count) in
-            [("list members", members.len()), ("directory entries", directories.len()), ("row entries", rows.len())]
-        {
+        for (what, count) in [
+            ("list members", members.len()),
+            ("directory entries", directories.len()),
+            ("row entries", rows.len()),
+            ("images", images.files.len()),
+        ] {
             fits(what, count, NONE as usize)?;
         }
         fits("bytes of text", self.texts.bytes.len(), NONE as usize)?;
@@ -313,7 +339,10 @@ impl Builder {
         file.section(Section::Members, &members);
         file.section(Section::Networks, &networks);
         file.section(Section::Asns, &asns);
-        file.section(Section::Comments, comments);
+        file.section(Section::Comments, &comments);
+        file.section(Section::Folders, &images.folders);
+        file.section(Section::Files, &images.files);
+        file.section(Section::FolderKeys, &images.keys);
         Ok(file.finish(&head))
     }
 
@@ -403,13 +432,13 @@ impl<T: Clone + Eq + Hash> Interner<T> {
 
 /// The texts section: each text once.
 #[derive(Default)]
-struct Texts {
+pub(super) struct Texts {
     bytes: Vec<u8>,
     known: HashMap<Vec<u8>, Text>,
 }
 
 impl Texts {
-    fn add(&mut self, text: &str) -> Text {
+    pub(super) fn add(&mut self, text: &str) -> Text {
         self.add_bytes(text.as_bytes())
     }
 

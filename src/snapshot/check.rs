@@ -51,7 +51,8 @@ impl<B: AsRef<[u8]>> View<B> {
         self.check_repos()?;
         self.check_networks()?;
         self.check_asns()?;
-        self.check_comments()
+        self.check_comments()?;
+        self.check_images()
     }
 
     fn check_texts(&self) -> Result<(), CheckError> {
@@ -131,26 +132,39 @@ impl<B: AsRef<[u8]>> View<B> {
         let words = self.set_words();
         let sound_words = words == self.mirror_count().div_ceil(64);
         expect(sound_words, Section::Sets, 0, "not a bit per mirror")?;
-        let set_count = (self.records::<U64>(Section::Sets).len()).checked_div(words).unwrap_or(usize::MAX);
-        let tree_count = self.records::<TreeRecord>(Section::Trees).len();
-        let directory_entries = self.records::<U32>(Section::Directories).len();
         let repos = self.records::<RepoRecord>(Section::Repos);
         for (record, repo) in repos.iter().enumerate() {
-            let fail = |sound, what| expect(sound, Section::Repos, record, what);
-            fail((repo.tree.get() as usize) < tree_count, "no such tree")?;
-            let texts = [repo.name, repo.release, repo.arch, repo.suffix];
-            fail(texts.iter().all(|text| self.is_text(*text)), "bad text")?;
-            fail(self.text(repo.suffix).ends_with(b"/"), "suffix without a final slash")?;
-            let directories = repo.directory.iter().map(|start| start.get() as usize);
-            let whole = directories
-                .into_iter()
-                .all(|start| start.is_multiple_of(self.row_count()) && start + self.row_count() <= directory_entries);
-            fail(whole, "no such directory")?;
-            let is_set = |set: &U32| (set.get() as usize) < set_count;
-            fail(repo.sets.iter().flatten().all(is_set), "no such set")?;
-            fail(repo.spares.iter().flatten().all(|set| set.get() == NONE || is_set(set)), "no such set to spare")?;
+            let texts = [repo.name, repo.release, repo.arch];
+            expect(texts.iter().all(|text| self.is_text(*text)), Section::Repos, record, "bad text")?;
+            self.check_carried(&repo.carried, Section::Repos, record)?;
+            let suffix = self.text(repo.carried.suffix);
+            expect(suffix.ends_with(b"/"), Section::Repos, record, "suffix without a final slash")?;
         }
         self.check_keys(repos.len())
+    }
+
+    /// Checks what all things that mirrors carry have in common.
+    pub(super) fn check_carried(
+        &self,
+        carried: &CarriedRecord,
+        section: Section,
+        record: usize,
+    ) -> Result<(), CheckError> {
+        let fail = |sound, what| expect(sound, section, record, what);
+        let tree_count = self.records::<TreeRecord>(Section::Trees).len();
+        fail((carried.tree.get() as usize) < tree_count, "no such tree")?;
+        fail(self.is_text(carried.suffix), "bad text")?;
+        let directory_entries = self.records::<U32>(Section::Directories).len();
+        let whole = carried
+            .directory
+            .iter()
+            .map(|start| start.get() as usize)
+            .all(|start| start.is_multiple_of(self.row_count()) && start + self.row_count() <= directory_entries);
+        fail(whole, "no such directory")?;
+        let set_count = (self.records::<U64>(Section::Sets).len()).checked_div(self.set_words()).unwrap_or(usize::MAX);
+        let is_set = |set: &U32| (set.get() as usize) < set_count;
+        fail(carried.sets.iter().flatten().all(is_set), "no such set")?;
+        fail(carried.spares.iter().flatten().all(|set| set.get() == NONE || is_set(set)), "no such set to spare")
     }
 
     fn check_keys(&self, repo_count: usize) -> Result<(), CheckError> {
@@ -202,7 +216,7 @@ impl<B: AsRef<[u8]>> View<B> {
         expect(wrong.is_none(), Section::Comments, wrong.unwrap_or_default(), "not a line of text")
     }
 
-    fn is_text(&self, text: Text) -> bool {
+    pub(super) fn is_text(&self, text: Text) -> bool {
         let bytes = self.text(text);
         bytes.len() == text.length_bytes.get() as usize
             && std::str::from_utf8(bytes).is_ok()
@@ -210,6 +224,6 @@ impl<B: AsRef<[u8]>> View<B> {
     }
 }
 
-fn expect(sound: bool, section: Section, record: usize, what: &'static str) -> Result<(), CheckError> {
+pub(super) fn expect(sound: bool, section: Section, record: usize, what: &'static str) -> Result<(), CheckError> {
     if sound { Ok(()) } else { Err(CheckError::Record { section, record, what }) }
 }

@@ -1,4 +1,4 @@
-//! `Lists` and `diff`: the lists of a snapshot as text, and what differs between two.
+//! `dump` and `diff`: the lists of a snapshot as text, and what differs between two.
 //!
 //! Lives here: the first mirrors of each list, in the order of the first turn, as many as an answer has by default.
 //! Not here: who looks at it (`cli`).
@@ -7,18 +7,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use super::format::{MirrorIndex, PlaceIndex};
+use super::images::{Digest, File};
 use super::serving::Naming;
-use super::view::{Repo, Row, View};
+use super::view::{Carried, Row, View};
 use crate::net::Family;
 use crate::place::Code;
 
 /// Mirrors of a list that are shown.
 const SHOWN_MAX: usize = 10;
 
-/// The lists of one repo over one family: names of mirrors by place (none: the fallback).
+/// The lists of one repo, folder of images or image over one family: names of mirrors by place (none: the fallback).
 type Lists<'a> = BTreeMap<Option<Code>, Vec<&'a str>>;
 
-/// What changes of a repo's lists over one family: by place (none: the fallback), those that differ only.
+/// What changes of such lists: by place (none: the fallback), those that differ only.
 type Changes = Vec<(Option<Code>, String)>;
 
 /// How much two snapshots differ.
@@ -28,6 +29,8 @@ pub struct Difference {
     pub mirror_count: usize,
     /// Repos that are in one of them only, aliases counted.
     pub repo_count: usize,
+    /// Folders of images and images that are in one of them only, or are not the same in both.
+    pub image_count: usize,
     /// Lists that both have and that differ.
     pub list_count: usize,
 }
@@ -47,10 +50,22 @@ pub fn dump<B: AsRef<[u8]>>(view: &View<B>, out: &mut dyn Write) -> io::Result<(
             }
         }
     }
+    for (path, image) in images(view) {
+        match image.facts {
+            Some(facts) => writeln!(out, "{path} = {facts}")?,
+            None => writeln!(out, "{path}")?,
+        }
+        for family in Family::ALL {
+            for (place, mirrors) in remembered(&mut memory, view, &image.carried, family) {
+                writeln!(out, "{path} {family} {}: {}", name(*place), mirrors.join(" "))?;
+            }
+        }
+    }
     Ok(())
 }
 
-/// Writes what differs: mirrors and repos that came and went, and per repo, family and place the mirrors of the list.
+/// Writes what differs: mirrors, repos and images that came and went, images that changed, and per repo or image,
+/// family and place the mirrors of the list.
 pub fn diff<A, B>(old: &View<A>, new: &View<B>, out: &mut dyn Write) -> io::Result<Difference>
 where
     A: AsRef<[u8]>,
@@ -72,8 +87,7 @@ where
         difference.repo_count += 1;
         writeln!(out, "- repo {}", key.join(" "))?;
     }
-    let (mut old_memory, mut new_memory) = (Memory::new(), Memory::new());
-    let mut changes: HashMap<(Naming, Naming), Changes> = HashMap::new();
+    let mut lists = Comparison::new(old, new);
     for (key, &index) in &after {
         let Some(&index_before) = before.get(key) else {
             difference.repo_count += 1;
@@ -81,36 +95,119 @@ where
             continue;
         };
         let (Some(was), Some(is)) = (old.repo(index_before), new.repo(index)) else { continue };
+        difference.list_count += lists.write(&key.join(" "), &was, &is, out)?;
+    }
+    let (before, after) = (images(old), images(new));
+    for path in before.keys().filter(|path| !after.contains_key(*path)) {
+        difference.image_count += 1;
+        writeln!(out, "- image {path}")?;
+    }
+    for (path, is) in &after {
+        let Some(was) = before.get(path) else {
+            difference.image_count += 1;
+            writeln!(out, "+ image {path}")?;
+            continue;
+        };
+        if was.facts != is.facts {
+            difference.image_count += 1;
+            let facts = [was, is].map(|image| image.facts.map_or_else(String::new, |facts| facts.to_string()));
+            writeln!(out, "~ image {path}: {} -> {}", facts[0], facts[1])?;
+        }
+        difference.list_count += lists.write(path, &was.carried, &is.carried, out)?;
+    }
+    Ok(difference)
+}
+
+/// The lists of two snapshots beside each other.
+struct Comparison<'a, A, B> {
+    old: &'a View<A>,
+    new: &'a View<B>,
+    old_memory: Memory<'a>,
+    new_memory: Memory<'a>,
+    changes: HashMap<(Naming, Naming), Changes>,
+}
+
+impl<'a, A: AsRef<[u8]>, B: AsRef<[u8]>> Comparison<'a, A, B> {
+    fn new(old: &'a View<A>, new: &'a View<B>) -> Comparison<'a, A, B> {
+        Comparison { old, new, old_memory: Memory::new(), new_memory: Memory::new(), changes: HashMap::new() }
+    }
+
+    /// Writes which lists of `what` differ; tells how many.
+    fn write(&mut self, what: &str, was: &Carried<'a>, is: &Carried<'a>, out: &mut dyn Write) -> io::Result<usize> {
+        let mut list_count = 0;
         for family in Family::ALL {
-            let pair = (old.naming(&was, family), new.naming(&is, family));
-            let changes = changes.entry(pair).or_insert_with(|| {
-                let was = remembered(&mut old_memory, old, &was, family);
-                let is = remembered(&mut new_memory, new, &is, family);
+            let pair = (self.old.naming(was, family), self.new.naming(is, family));
+            let changes = self.changes.entry(pair).or_insert_with(|| {
+                let was = remembered(&mut self.old_memory, self.old, was, family);
+                let is = remembered(&mut self.new_memory, self.new, is, family);
                 let of_place = is.iter().filter_map(|(place, is)| {
                     let was = was.get(place).map_or(&[][..], Vec::as_slice);
                     (was != is).then(|| (*place, change(was, is)))
                 });
                 of_place.collect()
             });
-            difference.list_count += changes.len();
-            for (place, what) in changes {
-                writeln!(out, "~ list {} {family} {}: {what}", key.join(" "), name(*place))?;
+            list_count += changes.len();
+            for (place, change) in changes {
+                writeln!(out, "~ list {what} {family} {}: {change}", name(*place))?;
             }
         }
+        Ok(list_count)
     }
-    Ok(difference)
 }
 
-/// Lists that were made already: most repos of a tree have the same.
+/// A folder of images, or an image.
+struct Image<'a> {
+    /// None of a folder.
+    facts: Option<Facts<'a>>,
+    carried: Carried<'a>,
+}
+
+/// What is known of an image beside who has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Facts<'a> {
+    size_bytes: u64,
+    modified_at: Option<u64>,
+    digest: Option<Digest<'a>>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(file: &File<'a>) -> Facts<'a> {
+        Facts { size_bytes: file.size_bytes, modified_at: file.modified_at, digest: file.digest }
+    }
+}
+
+impl std::fmt::Display for Facts<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} bytes", self.size_bytes)?;
+        self.modified_at.map_or(Ok(()), |at| write!(out, ", of {at}"))?;
+        self.digest.map_or(Ok(()), |digest| write!(out, ", {} {}", digest.kind.name(), digest.digits))
+    }
+}
+
+/// All folders of images and images, by path: `branch/release/kind/arch/file`.
+fn images<B: AsRef<[u8]>>(view: &View<B>) -> BTreeMap<String, Image<'_>> {
+    let mut images = BTreeMap::new();
+    for (index, folder) in view.image_folders() {
+        let path = format!("{}/{}/{}/{}/", folder.branch, folder.release, folder.kind, folder.arch);
+        for file in view.files(index) {
+            let image = Image { facts: Some(Facts::of(&file)), carried: file.carried };
+            images.insert(format!("{path}{}", file.name), image);
+        }
+        images.insert(path, Image { facts: None, carried: folder.carried });
+    }
+    images
+}
+
+/// Lists that were made already: most repos of a tree, and most images of a folder, have the same.
 type Memory<'a> = HashMap<Naming, Lists<'a>>;
 
 fn remembered<'a, 'b, B: AsRef<[u8]>>(
     memory: &'b mut Memory<'a>,
     view: &'a View<B>,
-    repo: &Repo<'a>,
+    carried: &Carried<'a>,
     family: Family,
 ) -> &'b Lists<'a> {
-    memory.entry(view.naming(repo, family)).or_insert_with(|| lists(view, repo, family))
+    memory.entry(view.naming(carried, family)).or_insert_with(|| lists(view, carried, family))
 }
 
 fn change(was: &[&str], is: &[&str]) -> String {
@@ -125,11 +222,11 @@ fn mirrors<B: AsRef<[u8]>>(view: &View<B>) -> BTreeSet<String> {
     all.map(|mirror| mirror.name.to_owned()).collect()
 }
 
-fn lists<'a, B: AsRef<[u8]>>(view: &'a View<B>, repo: &Repo<'a>, family: Family) -> Lists<'a> {
+fn lists<'a, B: AsRef<[u8]>>(view: &'a View<B>, carried: &Carried<'a>, family: Family) -> Lists<'a> {
     let places = std::iter::once(None).chain(view.places().map(Some));
     let named = places.map(|code| {
         let place = code.and_then(|code| view.place(code)).unwrap_or(PlaceIndex::FALLBACK);
-        let named = view.named(repo, family, Row::Place(place), 0).take(SHOWN_MAX);
+        let named = view.named(carried, family, Row::Place(place), 0).take(SHOWN_MAX);
         (code, named.filter_map(|(index, _)| view.mirror(index)).map(|mirror| mirror.name).collect())
     });
     named.collect()

@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 16 | sections: offset, length |
+//! | 48 | 16 × 19 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -32,6 +32,9 @@
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
 //! | asns | `AsnRecord` | autonomous systems whose clients are a group, rising |
 //! | comments | `Text` | what is said of each repo, a line for people; nothing at all when nothing is said of any |
+//! | folders | `FolderRecord` | folders of images, rising by branch, release, kind and architecture |
+//! | files | `FileRecord` | images; those of a folder are together, rising by name |
+//! | folder keys | `FolderKeyRecord` | what clients call folders, aliases too; rising |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -91,11 +94,17 @@ pub enum Section {
     Asns,
     /// What is said of repos.
     Comments,
+    /// Folders of images.
+    Folders,
+    /// Images.
+    Files,
+    /// Names of folders.
+    FolderKeys,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 16] = [
+    pub const ALL: [Section; 19] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -112,6 +121,9 @@ impl Section {
         Section::Networks,
         Section::Asns,
         Section::Comments,
+        Section::Folders,
+        Section::Files,
+        Section::FolderKeys,
     ];
 }
 
@@ -218,6 +230,22 @@ pub struct GroupRecord {
     pub outer: U32,
 }
 
+/// What mirrors carry: where it lies in its tree, and who has it. A repo, a folder of images, an image.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct CarriedRecord {
+    /// What follows a mirror's base URL, with a final slash when it is a folder.
+    pub suffix: Text,
+    /// Tree that carries it.
+    pub tree: U32,
+    /// First row number in the directories section, by family.
+    pub directory: [U32; FAMILIES],
+    /// Set of good mirrors, by family and protocol.
+    pub sets: [[U32; PROTOCOLS]; FAMILIES],
+    /// Set of mirrors that only fill up an answer, by family and protocol; `NONE` for an empty one.
+    pub spares: [[U32; PROTOCOLS]; FAMILIES],
+}
+
 /// A repo of one release and architecture.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -228,16 +256,8 @@ pub struct RepoRecord {
     pub release: Text,
     /// Its architecture.
     pub arch: Text,
-    /// What follows a mirror's base URL, with a final slash.
-    pub suffix: Text,
-    /// Tree that carries it.
-    pub tree: U32,
-    /// First row number in the directories section, by family.
-    pub directory: [U32; FAMILIES],
-    /// Set of good mirrors, by family and protocol.
-    pub sets: [[U32; PROTOCOLS]; FAMILIES],
-    /// Set of mirrors that only fill up an answer, by family and protocol; `NONE` for an empty one.
-    pub spares: [[U32; PROTOCOLS]; FAMILIES],
+    /// Where it lies, and who has it.
+    pub carried: CarriedRecord,
 }
 
 /// A slot of the key table.
@@ -290,6 +310,64 @@ pub struct AsnRecord {
     pub group: U32,
 }
 
+/// A folder of images: ISO files or disk images of one release and architecture.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct FolderRecord {
+    /// Branch it is published in.
+    pub branch: Text,
+    /// Its release, not an alias.
+    pub release: Text,
+    /// `isos` or `images`.
+    pub kind: Text,
+    /// Its architecture.
+    pub arch: Text,
+    /// Title of the distribution.
+    pub title: Text,
+    /// Name of the checksum file in it; absent when nobody has seen one.
+    pub checksum_file: Text,
+    /// Name of a torrent in it that is for more than one file; may be absent.
+    pub torrent: Text,
+    /// 1 when verdicts say who has it, 0 for the operators' word.
+    pub is_verified: U32,
+    /// Position of its first file.
+    pub file_start: U32,
+    /// How many files there are; 0 when nobody has seen a checksum file.
+    pub file_count: U32,
+    /// Where it lies, and who has all of it.
+    pub carried: CarriedRecord,
+}
+
+/// An image.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct FileRecord {
+    /// Its name in the folder.
+    pub name: Text,
+    /// Its length, bytes; 0 when nobody says.
+    pub size_bytes: U64,
+    /// When the master's was changed, seconds since 1970; 0 when nobody says.
+    pub modified_at: U64,
+    /// Its digest in hexadecimal, lower case; may be absent.
+    pub digest: Text,
+    /// `DigestKind` as a number; 0 without a digest.
+    pub digest_kind: U32,
+    /// Name of its torrent in the folder; may be absent.
+    pub torrent: Text,
+    /// Where it lies, and who has it.
+    pub carried: CarriedRecord,
+}
+
+/// What clients call a folder.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct FolderKeyRecord {
+    /// Branch, release (or an alias of one), kind and architecture.
+    pub names: [Text; 4],
+    /// The folder.
+    pub folder: U32,
+}
+
 /// Number of a mirror in one snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MirrorIndex(pub u16);
@@ -310,6 +388,10 @@ pub struct GroupIndex(pub u32);
 /// Number of a repo in one snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepoIndex(pub u32);
+
+/// Number of a folder of images in one snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FolderIndex(pub u32);
 
 /// Number of a tree in one snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -347,6 +429,81 @@ impl Evidence {
             Evidence::Unverified => "unverified: every active mirror of the inventory counts as good",
             Evidence::Crawled => "verified by a crawl",
             Evidence::Imported => "taken as they are from another crawler's published lists",
+        }
+    }
+}
+
+/// How the digest of an image was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DigestKind {
+    /// SHA-256, the usual one.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+    /// SHA-384.
+    Sha384,
+    /// SHA-224.
+    Sha224,
+    /// SHA-1: good against damage only.
+    Sha1,
+    /// MD5: good against damage only.
+    Md5,
+}
+
+impl DigestKind {
+    /// All, the one to show first when a file has several.
+    pub const ALL: [DigestKind; 6] = [
+        DigestKind::Sha256,
+        DigestKind::Sha512,
+        DigestKind::Sha384,
+        DigestKind::Sha224,
+        DigestKind::Sha1,
+        DigestKind::Md5,
+    ];
+
+    /// As a record stores it.
+    pub fn number(self) -> u32 {
+        match self {
+            DigestKind::Sha256 => 1,
+            DigestKind::Sha512 => 2,
+            DigestKind::Sha384 => 3,
+            DigestKind::Sha224 => 4,
+            DigestKind::Sha1 => 5,
+            DigestKind::Md5 => 6,
+        }
+    }
+
+    /// The kind with this number.
+    pub fn from_number(number: u32) -> Option<DigestKind> {
+        DigestKind::ALL.into_iter().find(|one| one.number() == number)
+    }
+
+    /// As checksum files spell it: `sha256`. The program that verifies it is called so with `sum` behind.
+    pub fn name(self) -> &'static str {
+        match self {
+            DigestKind::Sha256 => "sha256",
+            DigestKind::Sha512 => "sha512",
+            DigestKind::Sha384 => "sha384",
+            DigestKind::Sha224 => "sha224",
+            DigestKind::Sha1 => "sha1",
+            DigestKind::Md5 => "md5",
+        }
+    }
+
+    /// The kind with this name.
+    pub fn named(name: &str) -> Option<DigestKind> {
+        DigestKind::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// Length of a digest in hexadecimal, digits.
+    pub fn digit_count(self) -> usize {
+        match self {
+            DigestKind::Sha256 => 64,
+            DigestKind::Sha512 => 128,
+            DigestKind::Sha384 => 96,
+            DigestKind::Sha224 => 56,
+            DigestKind::Sha1 => 40,
+            DigestKind::Md5 => 32,
         }
     }
 }

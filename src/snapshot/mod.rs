@@ -6,6 +6,8 @@
 //! - `serving`  the part of `View` that walks a list through the mirrors that have a repo
 //! - `groups`   the part of `View` that tells which groups a client belongs to
 //! - `comments` the part of `View` that tells what is said of repos
+//! - `images`   the part of `View` that finds folders of images and their files
+//! - `image_table` the part of `Builder` that adds them
 //! - `check`    walks every byte of a view, before publishing and before workers see it
 //! - `diff`     the lists as text, and what differs between two snapshots
 //! - `store`    `Store`: generations in a folder, published by rename
@@ -18,14 +20,20 @@ mod comments;
 mod diff;
 mod format;
 mod groups;
+mod image_table;
+mod images;
 mod serving;
 mod store;
 mod view;
 
-pub use builder::{Builder, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
+pub use builder::{Builder, CarriedEntry, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
 pub use check::CheckError;
 pub use diff::{Difference, diff, dump};
-pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
+pub use format::{
+    DigestKind, Ending, Evidence, FolderIndex, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION,
+};
+pub use image_table::{FileEntry, FolderEntry};
+pub use images::{Digest, File, Folder};
 pub use serving::{Candidates, Naming, Serving};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open, says_the_same};
-pub use view::{Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};
+pub use view::{Carried, Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};

@@ -1,28 +1,29 @@
-//! Who serves a repo: the walk of a list through the sets of mirrors that have it.
+//! Who serves what mirrors carry (a repo, a folder of images, an image): the walk of a list through the sets of mirrors
+//! that have it.
 //!
 //! Lives here: the part of `View` that an answer takes the most time in, and what people ask of the same sets.
-//! Not here: finding the repo and the place (`view`), how many mirrors are wanted (`answer`).
+//! Not here: finding what is asked for and the place (`view`), how many mirrors are wanted (`answer`).
 
 use zerocopy::little_endian::{U16, U32, U64};
 
 use super::builder::family_number;
 use super::format::*;
-use super::view::{Repo, Row, View};
+use super::view::{Carried, Row, View};
 use crate::net::{Family, Protocol};
 
 impl<B: AsRef<[u8]>> View<B> {
     /// The mirrors for a row, in the order of `turn`, good or not, each once.
-    pub fn candidates(&self, repo: &Repo<'_>, family: Family, row: Row, turn: usize) -> Candidates<'_> {
-        self.list(repo, family, row, turn).unwrap_or(Candidates { head: &[], rest: [].iter(), next: [].iter() })
+    pub fn candidates(&self, carried: &Carried<'_>, family: Family, row: Row, turn: usize) -> Candidates<'_> {
+        self.list(carried, family, row, turn).unwrap_or(Candidates { head: &[], rest: [].iter(), next: [].iter() })
     }
 
-    fn list(&self, repo: &Repo<'_>, family: Family, row: Row, turn: usize) -> Option<Candidates<'_>> {
+    fn list(&self, carried: &Carried<'_>, family: Family, row: Row, turn: usize) -> Option<Candidates<'_>> {
         let places = self.row_count() - self.group_count();
         let position = match row {
             Row::Place(place) => usize::from(place.0),
             Row::Group(group) => places + group.0 as usize,
         };
-        let directory = repo.record().directory[family_number(family)].get() as usize;
+        let directory = carried.record().directory[family_number(family)].get() as usize;
         let row = self.records::<U32>(Section::Directories).get(directory + position)?.get() as usize;
         let list = self.records::<U32>(Section::Rows).get(row * self.turn_count() + turn)?.get();
         let (head, next) = self.members(list)?;
@@ -37,19 +38,19 @@ impl<B: AsRef<[u8]>> View<B> {
         Some((members, record.next.get()))
     }
 
-    /// What decides whether a mirror serves a repo to a family, and by which URL.
-    pub fn serving<'a>(&'a self, repo: &Repo<'a>, family: Family) -> Serving<'a> {
-        self.by_sets(repo, &repo.record().sets[family_number(family)])
+    /// What decides whether a mirror serves something to a family, and by which URL.
+    pub fn serving<'a>(&'a self, carried: &Carried<'a>, family: Family) -> Serving<'a> {
+        self.by_sets(carried, &carried.record().sets[family_number(family)])
     }
 
     /// The same for the mirrors that an answer names only after all good ones; none when there are none.
-    pub fn sparing<'a>(&'a self, repo: &Repo<'a>, family: Family) -> Option<Serving<'a>> {
-        let numbers = &repo.record().spares[family_number(family)];
-        numbers.iter().any(|number| number.get() != NONE).then(|| self.by_sets(repo, numbers))
+    pub fn sparing<'a>(&'a self, carried: &Carried<'a>, family: Family) -> Option<Serving<'a>> {
+        let numbers = &carried.record().spares[family_number(family)];
+        numbers.iter().any(|number| number.get() != NONE).then(|| self.by_sets(carried, numbers))
     }
 
-    fn by_sets<'a>(&'a self, repo: &Repo<'a>, numbers: &'a [U32; PROTOCOLS]) -> Serving<'a> {
-        let order = self.tree(repo.tree).map_or([u8::MAX; 4], |tree| tree.protocols);
+    fn by_sets<'a>(&'a self, carried: &Carried<'a>, numbers: &'a [U32; PROTOCOLS]) -> Serving<'a> {
+        let order = self.tree(carried.tree).map_or([u8::MAX; 4], |tree| tree.protocols);
         let mut sets = [(&[][..], 0); PROTOCOLS];
         for (slot, &protocol) in sets.iter_mut().zip(&order) {
             if let Some(number) = numbers.get(usize::from(protocol)) {
@@ -60,7 +61,7 @@ impl<B: AsRef<[u8]>> View<B> {
             sets,
             bases: self.records(Section::Bases),
             texts: self.section_bytes(Section::Texts),
-            tree: repo.tree.0 as usize,
+            tree: carried.tree.0 as usize,
             tree_count: self.records::<TreeRecord>(Section::Trees).len(),
         }
     }
@@ -71,14 +72,14 @@ impl<B: AsRef<[u8]>> View<B> {
         self.records::<U64>(Section::Sets).get(start..start + self.set_words()).unwrap_or_default()
     }
 
-    /// The mirrors that are good for a repo over a family by a protocol, in rising order.
-    pub fn good(&self, repo: &Repo<'_>, family: Family, protocol: Protocol) -> Vec<MirrorIndex> {
-        self.of_set(repo.record().sets[family_number(family)][protocol as usize])
+    /// The mirrors that are good for something over a family by a protocol, in rising order.
+    pub fn good(&self, carried: &Carried<'_>, family: Family, protocol: Protocol) -> Vec<MirrorIndex> {
+        self.of_set(carried.record().sets[family_number(family)][protocol as usize])
     }
 
     /// The mirrors that answers name only after all good ones, in rising order.
-    pub fn spare(&self, repo: &Repo<'_>, family: Family, protocol: Protocol) -> Vec<MirrorIndex> {
-        self.of_set(repo.record().spares[family_number(family)][protocol as usize])
+    pub fn spare(&self, carried: &Carried<'_>, family: Family, protocol: Protocol) -> Vec<MirrorIndex> {
+        self.of_set(carried.record().spares[family_number(family)][protocol as usize])
     }
 
     fn of_set(&self, number: U32) -> Vec<MirrorIndex> {
@@ -91,22 +92,22 @@ impl<B: AsRef<[u8]>> View<B> {
     /// spare ones.
     pub fn named<'a>(
         &'a self,
-        repo: &Repo<'a>,
+        carried: &Carried<'a>,
         family: Family,
         row: Row,
         turn: usize,
     ) -> impl Iterator<Item = (MirrorIndex, &'a [u8])> {
-        let all = [Some(self.serving(repo, family)), self.sparing(repo, family)].into_iter().flatten();
-        let lists = all.map(move |serving| (serving, self.candidates(repo, family, row, turn)));
+        let all = [Some(self.serving(carried, family)), self.sparing(carried, family)].into_iter().flatten();
+        let lists = all.map(move |serving| (serving, self.candidates(carried, family, row, turn)));
         let lists: Vec<_> = lists.collect();
         lists.into_iter().flat_map(|(serving, candidates)| {
             candidates.filter_map(move |mirror| Some((mirror, serving.base(mirror)?)))
         })
     }
 
-    /// What decides all lists of a repo over a family: repos of which it is equal differ in their suffix only.
-    pub fn naming(&self, repo: &Repo<'_>, family: Family) -> Naming {
-        let (record, family) = (repo.record(), family_number(family));
+    /// What decides all lists of something over a family: where it is equal, they differ in their suffix only.
+    pub fn naming(&self, carried: &Carried<'_>, family: Family) -> Naming {
+        let (record, family) = (carried.record(), family_number(family));
         Naming {
             tree: record.tree.get(),
             directory: record.directory[family].get(),
@@ -115,7 +116,7 @@ impl<B: AsRef<[u8]>> View<B> {
         }
     }
 
-    /// A mirror's base URL for a tree, by the tree's first protocol that it has one for; good for any repo or not.
+    /// A mirror's base URL for a tree, by the tree's first protocol that it has one for; whatever it is good for.
     pub fn base(&self, mirror: MirrorIndex, tree: TreeIndex) -> Option<&[u8]> {
         let record = self.tree(tree)?;
         let trees = self.records::<TreeRecord>(Section::Trees).len();
@@ -132,7 +133,7 @@ impl<B: AsRef<[u8]>> View<B> {
     }
 }
 
-/// What decides all lists of a repo over a family, in one snapshot.
+/// What decides all lists of something over a family, in one snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Naming {
     tree: u32,
@@ -160,7 +161,7 @@ impl Iterator for Candidates<'_> {
     }
 }
 
-/// Which mirrors serve one repo to one family, and by which base URL.
+/// Which mirrors serve one thing to one family, and by which base URL.
 pub struct Serving<'a> {
     sets: [(&'a [U64], usize); PROTOCOLS],
     bases: &'a [Text],

@@ -80,15 +80,18 @@ pub struct Mirror<'a> {
     pub weight: u32,
 }
 
-/// A repo of a snapshot, as an answer needs it.
+/// What mirrors carry, as an answer needs it: a repo, a folder of images, an image.
 #[derive(Clone, Copy, Debug)]
-pub struct Repo<'a> {
-    /// What follows a base URL, with a final slash.
+pub struct Carried<'a> {
+    /// What follows a base URL, with a final slash when it is a folder.
     pub suffix: &'a [u8],
     /// Tree that carries it.
     pub tree: TreeIndex,
-    record: RepoRecordRef<'a>,
+    record: CarriedRecordRef<'a>,
 }
+
+/// A repo of a snapshot, as an answer needs it.
+pub type Repo<'a> = Carried<'a>;
 
 /// What a repo is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,9 +106,9 @@ pub struct RepoName<'a> {
 
 /// A record that prints as its position only.
 #[derive(Clone, Copy)]
-struct RepoRecordRef<'a>(&'a RepoRecord);
+struct CarriedRecordRef<'a>(&'a CarriedRecord);
 
-impl std::fmt::Debug for RepoRecordRef<'_> {
+impl std::fmt::Debug for CarriedRecordRef<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("..")
     }
@@ -138,8 +141,8 @@ pub struct Network {
     pub target: Target,
 }
 
-impl<'a> Repo<'a> {
-    pub(super) fn record(&self) -> &'a RepoRecord {
+impl<'a> Carried<'a> {
+    pub(super) fn record(&self) -> &'a CarriedRecord {
         self.record.0
     }
 }
@@ -243,7 +246,7 @@ impl<B: AsRef<[u8]>> View<B> {
         self.section_bytes(Section::Texts).get(start..end).unwrap_or_default()
     }
 
-    fn name(&self, text: Text) -> &str {
+    pub(super) fn name(&self, text: Text) -> &str {
         std::str::from_utf8(self.text(text)).unwrap_or_default()
     }
 
@@ -326,14 +329,15 @@ impl<B: AsRef<[u8]>> View<B> {
         (!url.is_empty()).then_some(url)
     }
 
+    pub(super) fn carried<'a>(&'a self, record: &'a CarriedRecord) -> Carried<'a> {
+        let tree = TreeIndex(record.tree.get());
+        Carried { suffix: self.text(record.suffix), tree, record: CarriedRecordRef(record) }
+    }
+
     /// A repo.
     pub fn repo(&self, index: RepoIndex) -> Option<Repo<'_>> {
         let record = self.records::<RepoRecord>(Section::Repos).get(index.0 as usize)?;
-        Some(Repo {
-            suffix: self.text(record.suffix),
-            tree: TreeIndex(record.tree.get()),
-            record: RepoRecordRef(record),
-        })
+        Some(self.carried(&record.carried))
     }
 
     /// What a repo is called, for people.
@@ -405,6 +409,9 @@ fn record_bytes(section: Section) -> usize {
         Section::Networks => size_of::<NetworkRecord>(),
         Section::Asns => size_of::<AsnRecord>(),
         Section::Comments => size_of::<Text>(),
+        Section::Folders => size_of::<FolderRecord>(),
+        Section::Files => size_of::<FileRecord>(),
+        Section::FolderKeys => size_of::<FolderKeyRecord>(),
     }
 }
 

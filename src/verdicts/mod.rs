@@ -4,6 +4,7 @@
 //! - `finding`    `Finding`: what one look found, each with a name and a sentence
 //! - `verdict`    `Verdict`: what is held of a subject after several looks, and how one look changes it
 //! - `truth`      `Truth`: the generations of a repo that its master has shown
+//! - `catalog`    `Catalog`: the images of a folder, as its master has them
 //! - `state`      `State`: all of it in SQLite
 //! - `history`    `Past`: what was held before, and for how long that is kept
 //! - `run`        `Run`: one crawl, and what it came to
@@ -12,6 +13,7 @@
 //!
 //! Not here: how one looks (`crawl`), what follows for lists (`plan`).
 
+mod catalog;
 mod finding;
 mod history;
 mod row;
@@ -22,6 +24,7 @@ mod subject;
 mod truth;
 mod verdict;
 
+pub use catalog::{Catalog, Original};
 pub use finding::{Class, Finding};
 pub use history::{Keep, Past};
 pub use run::{Run, RunCounts, RunId, RunOutcome};

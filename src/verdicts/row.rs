@@ -39,7 +39,12 @@ pub(super) fn named<T>(row: &Row<'_>, column: usize, named: impl Fn(&str) -> Opt
     })
 }
 
-fn named_or_none<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
+/// A text that is one of our names, or nothing.
+pub(super) fn named_or_none<T>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Error> {
     match row.get_ref(column)?.as_str_or_null()? {
         None => Ok(None),
         Some(_) => named(row, column, parse).map(Some),

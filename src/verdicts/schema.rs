@@ -9,19 +9,47 @@
 //! | `repos`    | repo                           | release (no alias), arch, name                              |
 //! | `truths`   | repo whose master has answered | when it last answered, since when it has what it has        |
 //! | `shown`    | generation of a master         | `age` (0 the current one), digests, length, times           |
+//! | `catalogs` | folder of images, of a master   | its checksum file, when it last answered                    |
+//! | `images`   | image of such a folder         | what the master says of it                                  |
 //! | `verdicts` | mirror, repo, family, protocol | standing, since when, and the last look with its evidence   |
 //! | `history`  | change of standing or finding  | the look that changed it; in one second the last counts     |
 //! | `runs`     | crawl                          | begin, end (none: killed or under way), outcome, counts     |
+//!
+//! Folders of images and images are repos whose name is `BRANCH/KIND/` and `BRANCH/KIND/FILE`. Their truth is not in
+//! `truths`; in their verdicts, `sha256` is the mark of what the master says of them, of which no file has the digest.
+//!
+//! Version 1 had neither catalogs nor images: they are added when a crawler opens such a state.
 //!
 //! Times are seconds since 1970, `family` is 4 or 6, `protocol`, `standing` and `finding` are spelt out, digests are
 //! blobs: one can ask by hand with nothing but the names of mirrors and repos.
 
 use rusqlite::Connection;
 
-/// Version of the tables (`user_version`). Another one is refused.
-pub(super) const VERSION: i32 = 1;
+/// Version of the tables (`user_version`). Later ones are refused.
+pub(super) const VERSION: i32 = 2;
 /// Tells a state from other databases (`application_id`): "mlst".
 pub(super) const APPLICATION_ID: i32 = 0x6d6c_7374;
+
+/// What version 2 added.
+const IMAGES: &str = "
+    CREATE TABLE catalogs (
+        repo INTEGER PRIMARY KEY REFERENCES repos,
+        checksum_file TEXT NOT NULL,
+        torrent TEXT,
+        answered INTEGER NOT NULL,
+        changed INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE images (
+        folder INTEGER NOT NULL REFERENCES catalogs,
+        name TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        modified INTEGER NOT NULL,
+        digest_kind TEXT,
+        digest TEXT,
+        torrent TEXT,
+        PRIMARY KEY (folder, name)
+    ) STRICT, WITHOUT ROWID;
+";
 
 const TABLES: &str = "
     CREATE TABLE mirrors (
@@ -131,7 +159,16 @@ pub(super) fn find(connection: &Connection) -> rusqlite::Result<Found> {
 pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(IMAGES)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// Brings tables of an earlier version up to this one: wholly or, when it does not come to its end, not at all.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(IMAGES)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::catalog::{Catalog, put_catalog};
 use super::finding::Finding;
 use super::row;
 use super::schema::{self, Found};
@@ -150,10 +151,12 @@ impl State {
         let lock = take_lock(&folder.join(LOCK_NAME))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut state = State::connect(folder.join(FILE_NAME), flags, Some(lock))?;
-        if state.check_version()? == Found::Nothing {
-            let made = schema::make(&mut state.connection);
-            made.map_err(|error| failed("make the tables", &state.path, error))?;
-        }
+        let made = match state.check_version()? {
+            Found::Nothing => schema::make(&mut state.connection),
+            Found::Version(version) if version < schema::VERSION => schema::migrate(&mut state.connection),
+            _ => Ok(()),
+        };
+        made.map_err(|error| failed("make the tables", &state.path, error))?;
         state.doing("set it up", |connection| {
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "normal")?;
@@ -326,12 +329,16 @@ impl State {
     pub fn keep(
         &mut self,
         truths: &[(RepoId, &Truth)],
+        catalogs: &[(RepoId, &Catalog)],
         observations: &[Observation],
         damping: &Damping,
     ) -> Result<Vec<Change>, StateError> {
         self.changing("keep what was observed", |transaction| {
             for (repo, truth) in truths {
                 put_truth(transaction, *repo, truth)?;
+            }
+            for (folder, catalog) in catalogs {
+                put_catalog(transaction, *folder, catalog)?;
             }
             put_observations(transaction, observations, damping)
         })
@@ -373,7 +380,9 @@ impl State {
         let path = || self.path.clone();
         match self.doing("read it", schema::find)? {
             Found::Foreign => Err(StateError::Foreign { path: path() }),
-            Found::Version(found) if found != schema::VERSION => Err(StateError::Version { path: path(), found }),
+            Found::Version(found) if !(1..=schema::VERSION).contains(&found) => {
+                Err(StateError::Version { path: path(), found })
+            }
             found => Ok(found),
         }
     }

@@ -153,6 +153,31 @@ for family in ipv4 ipv6; do
 done
 ok "mirrors, plan --dry-run and export tree tell what is known"
 
+# --- images
+"$MIRRORLISTD_BIN" snapshot info "$W/state/snapshot" | grep -q '^images *2 in 1 folders$' ||
+  fail "not two images in one folder: $("$MIRRORLISTD_BIN" snapshot info "$W/state/snapshot")"
+"$MIRRORLISTD_BIN" snapshot dump "$W/state/snapshot" | grep ^farm/9.1/isos/ >"$W/images"
+dvd_sum=$(cd "$F/www/now/full/9.1/isos/x86_64" && sha256sum farm-9.1-dvd.iso | cut -d' ' -f1)
+grep -qx "farm/9.1/isos/x86_64/farm-9.1-dvd.iso = 100000 bytes, of 1767323045, sha256 $dvd_sum" "$W/images" ||
+  fail "the image is not as the master has it: $(grep = "$W/images")"
+awk '$2 ~ /partial/ { print $1 }' "$F/mirrors.tsv" >"$W/partial"
+[ -s "$W/partial" ] || fail "the farm has no partial mirror"
+# The list of every place goes on through all mirrors; a dump has the first ten. So lists of all of them are exported.
+"$MIRRORLISTD_BIN" export tree --state "$W/state" --out "$W/tree" --lines-max 64 >"$W/export.out" || fail "export tree"
+isos=$W/tree/ipv4/farm/9/isos/x86_64
+for file in iso farm-9.1-boot.iso farm-9.1-dvd.iso; do
+  [ -s "$isos/$file.fallback" ] || fail "no list of $file in the exported tree"
+  grep -qF "//${GOOD[0]}/9.1/isos/x86_64/${file#iso}" "$isos/$file.fallback" || fail "${GOOD[0]} is not listed for $file"
+done
+for file in iso farm-9.1-dvd.iso; do
+  ! grep -Ff "$W/partial" "$isos/$file.fallback" || fail "a partial mirror is listed for $file"
+done
+grep -qFf "$W/partial" "$isos/farm-9.1-boot.iso.fallback" || fail "no partial mirror is listed for what it has"
+"$MIRRORLISTD_BIN" mirrors "$(head -n 1 "$W/partial")" --state "$W/state" --format text >"$W/mirror.txt"
+grep -A 3 '^9.1/x86_64/farm/isos/farm-9.1-dvd.iso$' "$W/mirror.txt" | grep -q missing ||
+  fail "mirrors does not tell that an image is missing: $(cat "$W/mirror.txt")"
+ok "images are listed with their size, date and digest, for mirrors that have them alone"
+
 # --- what is served
 start_server "$W/config.toml"
 # One mirror's URL has an address in place of a name.

@@ -30,7 +30,7 @@ pub struct Args {
     /// How to tell it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// One repo only: `9.8/x86_64/baseos`.
+    /// One repo only: `9.8/x86_64/baseos`; one image: `9.8/x86_64/BRANCH/KIND/FILE`, or, with a final slash, the folder.
     #[arg(long, value_name = "RELEASE/ARCH/REPO", value_parser = repo_key)]
     repo: Option<RepoKey>,
 }
@@ -85,6 +85,10 @@ fn repo_key(text: &str) -> Result<RepoKey, String> {
     match parts[..] {
         [release, arch, repo] if parts.iter().all(|part| !part.is_empty()) => {
             Ok(RepoKey { release: release.to_owned(), arch: arch.to_owned(), repo: repo.to_owned() })
+        }
+        // The name of a file that is left out means the folder.
+        [release, arch, branch, kind, file] if parts[..4].iter().all(|part| !part.is_empty()) => {
+            Ok(RepoKey::of_folder(branch, release, kind, arch).of_image(file))
         }
         _ => Err("expected RELEASE/ARCH/REPO, such as 9.8/x86_64/baseos".to_owned()),
     }

@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::net::Family;
+use crate::snapshot::DigestKind;
 use crate::verdicts::{
-    Class, Evidence, Finding, MirrorId, RepoId, RepoKey, Run, Standing, State, StateError, Subject, Tally, Truth,
-    Verdict,
+    Catalog, Class, Evidence, Finding, MirrorId, RepoId, RepoKey, Run, Standing, State, StateError, Subject, Tally,
+    Truth, Verdict,
 };
 
 /// Entries of the history told of each subject, the newest.
@@ -96,7 +97,8 @@ pub struct RepoReport {
 /// What the master of a repo has.
 #[derive(Debug, Serialize)]
 pub struct Master {
-    pub sha256: String,
+    /// None of a folder of images, and of an image of which another digest is known.
+    pub sha256: Option<String>,
     pub bytes: u64,
     pub timestamp: u64,
     /// Since when it has this.
@@ -229,8 +231,13 @@ impl MirrorReport {
     /// Of one mirror, for all repos or one.
     pub fn of(state: &State, name: &str, mirror: MirrorId, repo: Option<RepoId>) -> Result<MirrorReport, StateError> {
         let tallies: Vec<Tally> = state.tallies(repo)?.into_iter().filter(|tally| tally.mirror == mirror).collect();
-        let truths = state.truths()?;
-        let keys: HashMap<RepoId, RepoKey> = state.repos()?.into_iter().map(|(key, id)| (id, key)).collect();
+        let (truths, catalogs) = (state.truths()?, state.catalogs()?);
+        let ids = state.repos()?;
+        let keys: HashMap<RepoId, RepoKey> = ids.iter().map(|(key, id)| (*id, key.clone())).collect();
+        let catalog = |key: &RepoKey| {
+            let [branch, kind, _] = key.image()?;
+            catalogs.get(ids.get(&RepoKey::of_folder(branch, &key.release, kind, &key.arch))?)
+        };
         let mut histories: HashMap<Subject, Vec<PastLook>> = HashMap::new();
         for past in state.history(mirror, repo, HISTORY_TOLD_MAX)? {
             let look = PastLook { standing: past.standing.name(), look: Look::of(past.finding, &past.evidence) };
@@ -244,11 +251,20 @@ impl MirrorReport {
                 release: key.release.clone(),
                 arch: key.arch.clone(),
                 repo: key.repo.clone(),
-                master: truths.get(&subject.repo).and_then(Master::of),
+                master: match key.image() {
+                    None => truths.get(&subject.repo).and_then(Master::of),
+                    Some([_, _, file]) => catalog(key).and_then(|catalog| Master::of_image(catalog, file)),
+                },
                 verdicts: Vec::new(),
             });
             let history = histories.remove(&subject).unwrap_or_default();
-            report.verdicts.push(VerdictReport::of(subject, &verdict, history));
+            let mut told = VerdictReport::of(subject, &verdict, history);
+            if key.is_image() {
+                // That of no file: nobody has read one whole.
+                let past = told.history.iter_mut().map(|past| &mut past.look);
+                past.chain([&mut told.look]).for_each(|look| look.sha256 = None);
+            }
+            report.verdicts.push(told);
         }
         Ok(MirrorReport {
             line: MirrorLine::of(name.to_owned(), &tallies),
@@ -262,11 +278,27 @@ impl Master {
     fn of(truth: &Truth) -> Option<Master> {
         let current = truth.current()?;
         Some(Master {
-            sha256: hex(&current.sha256),
+            sha256: Some(hex(&current.sha256)),
             bytes: current.bytes,
             timestamp: current.timestamp,
             since: truth.changed,
             answered: truth.answered,
+        })
+    }
+
+    /// Of an image, or of the whole folder when `file` is empty.
+    fn of_image(catalog: &Catalog, file: &str) -> Option<Master> {
+        let image = catalog.images.get(file);
+        if image.is_none() && !file.is_empty() {
+            return None;
+        }
+        let digest = image.and_then(|image| image.digest.as_ref()).filter(|(kind, _)| *kind == DigestKind::Sha256);
+        Some(Master {
+            sha256: digest.map(|(_, digits)| digits.clone()),
+            bytes: image.map_or_else(|| catalog.images.values().map(|image| image.bytes).sum(), |image| image.bytes),
+            timestamp: image.and_then(|image| image.modified).unwrap_or_default(),
+            since: catalog.changed,
+            answered: catalog.answered,
         })
     }
 }

@@ -28,7 +28,7 @@ fn state() -> tempfile::TempDir {
         last_seen: times.1,
     };
     truth.show(shown, BEGIN);
-    state.keep(&[(baseos, &truth)], &[], &Damping::default()).unwrap();
+    state.keep(&[(baseos, &truth)], &[], &[], &Damping::default()).unwrap();
     let run = state.begin_run(BEGIN).unwrap();
     let look = |mirror, family, finding, at, note: &str| Observation {
         subject: Subject { mirror, repo: baseos, family, protocol: Protocol::Http },
@@ -49,7 +49,7 @@ fn state() -> tempfile::TempDir {
         look(bad, Family::Ipv4, Finding::Missing, BEGIN + 3_600, "no such file"),
         look(bad, Family::Ipv6, Finding::TimedOut, BEGIN + 3, ""),
     ];
-    state.keep(&[], &looks, &Damping::default()).unwrap();
+    state.keep(&[], &[], &looks, &Damping::default()).unwrap();
     let counts = RunCounts { mirrors: 2, good: 1, ..RunCounts::default() };
     state.end_run(run, BEGIN + 60, RunOutcome::Complete, &counts, "").unwrap();
     folder
@@ -153,4 +153,7 @@ fn unknown_names_are_told_with_the_nearest() {
     assert!(text.starts_with("no repo `9.8/x86_64/base` in the state; the nearest are 9.8/x86_64/baseos"), "{text}");
     assert!(repo_key("9.8/x86_64").is_err() && repo_key("9.8//baseos").is_err() && repo_key("a/b/c/d").is_err());
     assert_eq!(repo_key("9.8/x86_64/baseos").unwrap(), key("baseos"));
+    assert_eq!(repo_key("9.8/x86_64/alma/isos/a.iso").unwrap(), key("alma/isos/a.iso"));
+    assert_eq!(repo_key("9.8/x86_64/alma/isos/").unwrap(), key("alma/isos/"));
+    assert!(repo_key("9.8/x86_64//isos/a.iso").is_err() && repo_key("9.8/x86_64/a/b/c/d").is_err());
 }

@@ -72,7 +72,8 @@ fn write_repo(repo: &RepoReport, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}/{}/{}", repo.release, repo.arch, repo.repo)?;
     match &repo.master {
         Some(Master { sha256, bytes, timestamp, since, .. }) => {
-            write!(out, "  the master has {bytes} bytes, sha256 {sha256}, since {}", moment(*since))?;
+            let digest = sha256.as_ref().map_or_else(String::new, |sha256| format!(", sha256 {sha256}"));
+            write!(out, "  the master has {bytes} bytes{digest}, since {}", moment(*since))?;
             // An ostree summary has none.
             match timestamp {
                 0 => writeln!(out)?,

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::super::fetch::{Failure, Got};
 use super::*;
+use crate::verdicts::Catalog;
 
 const A: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const B: &str = "FEDCBA9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
@@ -97,7 +97,8 @@ fn reply(status: u16, length: u64, modified: u64, body: &str) -> Reply {
 
 #[test]
 fn a_file_is_the_same_by_size_and_date() {
-    let original = Original { size: 100, modified: Some(1000) };
+    let original = Original { bytes: 100, modified: Some(1000), ..Original::default() };
+    let truth = original.truth(&Catalog::default());
     let cases = [
         (reply(200, 100, 1000, ""), Finding::Same),
         (reply(200, 99, 1000, ""), Finding::Truncated),
@@ -108,46 +109,46 @@ fn a_file_is_the_same_by_size_and_date() {
         (reply(302, 100, 1000, ""), Finding::Redirected),
     ];
     for (reply, finding) in cases {
-        assert_eq!(judge(&reply, &original).0, finding, "{reply:?}");
+        assert_eq!(judge(&reply, truth.current().unwrap()).0, finding, "{reply:?}");
     }
     let listed = Image { size: Some(99), ..Image::default() };
-    assert_eq!(Original::of(&reply(200, 100, 1, ""), &listed), None, "the master contradicts its own checksums");
-    assert_eq!(Original::of(&reply(200, 99, 1, ""), &listed), Some(Original { size: 99, modified: Some(1) }));
-}
-
-/// Answers like a server with two images.
-struct Server {
-    index: &'static str,
-    dead: bool,
-}
-
-impl Fetch for Server {
-    fn fetch(&self, ask: &Ask) -> Got {
-        let reply = match (ask.method, ask.url.strip_prefix("http://m/iso/").unwrap()) {
-            (Method::Head, "a.iso") => reply(200, 10, 5, ""),
-            (Method::Head, "b.iso") => reply(200, 20, 5, ""),
-            (Method::Get, "") => reply(200, 1, 5, self.index),
-            _ => reply(404, 1, 5, ""),
-        };
-        let silent = Failure { finding: Finding::Refused, note: String::new() };
-        Got { result: if self.dead { Err(silent) } else { Ok(reply) }, address: None, millis: 1, bytes: 1 }
-    }
+    assert_eq!(super::original(&reply(200, 100, 1, ""), &listed), None, "the master contradicts its own checksums");
+    let found = super::original(&reply(200, 99, 1, ""), &listed);
+    assert_eq!(found, Some(Original { bytes: 99, modified: Some(1), ..Original::default() }));
 }
 
 #[test]
-fn a_folder_is_complete_with_all_files_and_an_index() {
-    let original = |size| Original { size, modified: Some(5) };
-    let mut originals = BTreeMap::from([("a.iso".to_owned(), original(10)), ("b.iso".to_owned(), original(20))]);
-    let look = |index, dead, originals: &_| {
-        super::look(&Server { index, dead }, 0, Family::Ipv4, Patience::MIRROR, "http://m/iso/", originals)
-    };
+fn an_image_has_the_digest_that_is_worth_most() {
+    let hash = |kind, digits: &str| (kind, digits.to_owned());
+    let hashes = BTreeMap::from([hash("md5", "m"), hash("sha512", "b"), hash("blake2b", "x"), hash("sha1", "s")]);
+    let image = Image { hashes, size: None };
+    let digest = super::original(&reply(200, 9, 1, ""), &image).unwrap().digest;
+    assert_eq!(digest, Some((DigestKind::Sha512, "b".to_owned())));
+    let none = Image { hashes: BTreeMap::from([hash("blake2b", "x")]), size: None };
+    assert_eq!(super::original(&reply(200, 9, 1, ""), &none).unwrap().digest, None);
+}
+
+#[test]
+fn an_index_page_has_links_to_all_images() {
+    let names: BTreeSet<String> = ["a.iso", "b.iso"].map(str::to_owned).into();
     let index = r#"<a href="../">up</a> <A href='a.iso'>a</A> <a href="/pub/iso/b.iso?x">b</a>"#;
-    assert!(look(index, false, &originals).is_complete());
-    let bare = look("<html>Welcome", false, &originals);
-    assert_eq!((bare.is_complete(), bare.index.unwrap().0), (false, Finding::NotMetadata));
-    assert!(look(index, true, &originals).files.values().all(|found| found.0 == Finding::Refused));
-    originals.insert("c.iso".into(), original(1));
-    let lacking = look(index, false, &originals);
-    assert_eq!((lacking.is_complete(), lacking.files["c.iso"].0), (false, Finding::Missing));
-    assert_eq!(lacking.index.unwrap().0, Finding::Inconsistent);
+    let found = |page: &str, names: &BTreeSet<String>| judge_index(&reply(200, 1, 1, page), names).0;
+    assert_eq!(found(index, &names), Finding::Same);
+    assert_eq!(found("<html>Welcome", &names), Finding::NotMetadata);
+    let more: BTreeSet<String> = names.iter().cloned().chain(["c.iso".to_owned()]).collect();
+    assert_eq!(found(index, &more), Finding::Inconsistent);
+    assert_eq!(judge_index(&reply(403, 1, 1, index), &names).0, Finding::Forbidden);
+    let cut = Reply { end: End::Cut, ..reply(200, 1, 1, index) };
+    assert_eq!(judge_index(&cut, &names).0, Finding::Truncated);
+}
+
+#[test]
+fn a_star_stands_for_any_text() {
+    for (pattern, name) in [("*.iso", "a.iso"), ("*", ""), ("a*", "a"), ("*-latest-*", "x-latest-y"), ("a*b*c", "abbc")]
+    {
+        assert!(matches(pattern, name), "{pattern} {name}");
+    }
+    for (pattern, name) in [("*.iso", "a.isos"), ("a", "ab"), ("a*b", "a"), ("*-latest-*", "x-latest")] {
+        assert!(!matches(pattern, name), "{pattern} {name}");
+    }
 }

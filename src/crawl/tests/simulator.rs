@@ -16,10 +16,11 @@ use crate::crawl::lane::Lane;
 use crate::crawl::look::{Look, Took};
 use crate::crawl::pass::{Options, Recorder, run};
 use crate::crawl::report::Report;
-use crate::crawl::targets::{Door, Repo, Targets};
+use crate::crawl::targets::{Door, Folder, Repo, Targets};
 use crate::net::{Family, Protocol};
 use crate::verdicts::{
-    Change, Class, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject, Truth, Verdict,
+    Catalog, Change, Class, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject, Truth,
+    Verdict,
 };
 
 /// Worlds that are played by a test run. Each has a few runs.
@@ -28,6 +29,15 @@ const SEEDS: u64 = 2000;
 const WORKERS: usize = 12;
 /// When the world begins, milliseconds since 1970.
 const BEGIN_MILLIS: u64 = 1_700_000_000_000;
+
+/// Number of the folder of images, behind those of repos; its images have numbers from `IMAGE` on.
+const FOLDER: u32 = 500;
+/// Number of the first image.
+const IMAGE: u32 = 1000;
+/// The images.
+const IMAGES: [&str; 2] = ["a.iso", "b.iso"];
+/// Length of an image, bytes.
+const IMAGE_BYTES: u64 = 1_000_000_000;
 
 /// How a mirror behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +108,25 @@ fn reply(status: u16, body: Vec<u8>) -> Result<Reply, Failure> {
     Ok(Reply { status, length, last_modified: None, location: None, encoding: None, body, end: End::Whole })
 }
 
+/// What a server says of images; its folder has those that it `has`.
+fn image_answer(number: u32, file: &str, generation: u64, has: impl Fn(u32) -> bool) -> Result<Reply, Failure> {
+    let body: String = match (number, file) {
+        (FOLDER, "CHECKSUM") => IMAGES.map(|name| format!("{}  {name}\n", "ab".repeat(32))).concat(),
+        (FOLDER, "") => {
+            let there = IMAGES.iter().zip(IMAGE..).filter(|(_, number)| has(*number));
+            let links = there.map(|(name, _)| format!("<a href=\"{name}\">{name}</a>"));
+            links.chain(["<a href=\"../\">up</a>".to_owned()]).collect()
+        }
+        (FOLDER, _) => return reply(404, Vec::new()),
+        _ => String::new(),
+    };
+    let whole = reply(200, body.into_bytes())?;
+    match number {
+        FOLDER => Ok(whole),
+        _ => Ok(Reply { length: Some(IMAGE_BYTES), last_modified: Some(1_000_000 + generation * 1000), ..whole }),
+    }
+}
+
 fn silent(finding: Finding) -> Result<Reply, Failure> {
     Err(Failure { finding, note: String::new() })
 }
@@ -124,13 +153,23 @@ impl World {
     }
 
     fn targets(&self) -> Targets {
+        let folder = Repo {
+            id: RepoId(FOLDER),
+            key: RepoKey::of_folder("t", "9", "isos", "x86_64"),
+            tree: "t".into(),
+            dir: "iso/".into(),
+            pointer: Pointer::Index,
+            file: String::new(),
+        };
+        let sums = Folder { checksum_files: vec!["SUMS".into(), "CHECKSUM".into()], ..Folder::default() };
+        let folders = [(self.repo_count, sums)].into();
         let repo = |at: u32| Repo {
             id: RepoId(at),
             key: RepoKey { release: "9".into(), arch: "x86_64".into(), repo: format!("repo{at}") },
             tree: "t".into(),
             dir: format!("{at}/"),
             pointer: Pointer::RepoMd,
-            file: "repodata/repomd.xml",
+            file: "repodata/repomd.xml".to_owned(),
         };
         let door = |name: String, mirror, protocol: Protocol, master| Door {
             base: format!("{protocol}://{name}/"),
@@ -149,7 +188,7 @@ impl World {
                 doors.push(door(format!("m{at}"), Some(MirrorId(at as u32)), protocol, false));
             }
         }
-        Targets { repos: (0..self.repo_count).map(repo).collect(), doors }
+        Targets { repos: (0..self.repo_count).map(repo).chain([folder]).collect(), folders, doors }
     }
 
     /// Whether a mirror has a repo at all.
@@ -160,6 +199,9 @@ impl World {
     /// Whether a look at this subject must not find it bad; and whether it must not find it good.
     fn verdict_of(&self, mirror: usize, repo: u32, family: Family) -> (bool, bool) {
         match self.scripts[mirror] {
+            // Its index page is that of a folder with all images.
+            Script::Behind | Script::Newer | Script::Inconsistent if repo == FOLDER => (true, false),
+            Script::Partial if repo == FOLDER => (false, true),
             Script::Good | Script::Slow => (true, false),
             Script::Partial => (self.carries(mirror, repo), !self.carries(mirror, repo)),
             Script::OnlyV6 => (family == Family::Ipv6, family == Family::Ipv4),
@@ -174,7 +216,11 @@ impl World {
         let (_, rest) = ask.url.split_once("://").unwrap();
         let (host, path) = rest.split_once('/').unwrap();
         let (repo, file) = path.split_once('/').unwrap();
-        let repo: u32 = repo.parse().unwrap();
+        let repo: u32 = match (repo, IMAGES.iter().position(|name| *name == file)) {
+            ("iso", Some(at)) => IMAGE + at as u32,
+            ("iso", None) => FOLDER,
+            _ => repo.parse().unwrap(),
+        };
         let own_fault = match self.trouble.get() {
             Trouble::Resolver => Some((silent(Finding::NotResolved), 5000)),
             Trouble::NoRoute(family) if family == ask.family => Some((silent(Finding::Unreachable), 1)),
@@ -184,7 +230,11 @@ impl World {
             _ => None,
         };
         let Ok(mirror) = host.trim_start_matches('m').parse::<usize>() else {
-            return own_fault.unwrap_or_else(|| (reply(200, metadata(repo, self.generation.get())), 30));
+            let generation = self.generation.get();
+            return own_fault.unwrap_or_else(|| match repo {
+                FOLDER.. => (image_answer(repo, file, generation, |_| true), 30),
+                _ => (reply(200, metadata(repo, generation)), 30),
+            });
         };
         self.met.borrow_mut().insert((mirror, ask.family));
         own_fault.unwrap_or_else(|| self.mirror_answer(mirror, repo, file, ask))
@@ -212,8 +262,10 @@ impl World {
             Script::Dying(after) if *answered > after => return (silent(Finding::TimedOut), 10_000),
             Script::Flapping if answered.is_multiple_of(3) => silent(Finding::Reset),
             Script::Page => reply(200, b"<!DOCTYPE html><body>Not found</body>".to_vec()),
+            _ if repo == FOLDER => image_answer(repo, file, generation, |image| self.carries(mirror, image)),
             _ if !self.carries(mirror, repo) => reply(404, Vec::new()),
             Script::Inconsistent if ask.method == Method::Head => reply(404, Vec::new()),
+            _ if repo >= IMAGE => image_answer(repo, file, generation, |_| true),
             _ if ask.method == Method::Head => reply(200, vec![0; 9]),
             _ if file == "repodata/repomd.xml" => reply(200, metadata(repo, generation)),
             _ => reply(404, Vec::new()),
@@ -284,6 +336,7 @@ impl Crew for Simulated<'_> {
 struct Memory {
     truths: HashMap<RepoId, Truth>,
     verdicts: HashMap<Subject, Verdict>,
+    catalogs: HashMap<RepoId, Catalog>,
     changes: usize,
     /// How often something was kept.
     keeps: usize,
@@ -294,8 +347,9 @@ impl Recorder for Memory {
         Ok(MirrorId(0))
     }
 
-    fn repo(&mut self, _: &RepoKey) -> Result<RepoId, StateError> {
-        Ok(RepoId(0))
+    fn repo(&mut self, key: &RepoKey) -> Result<RepoId, StateError> {
+        let [_, _, file] = key.image().unwrap();
+        Ok(RepoId(IMAGE + IMAGES.iter().position(|name| *name == file).unwrap() as u32))
     }
 
     fn truths(&self) -> Result<HashMap<RepoId, Truth>, StateError> {
@@ -306,12 +360,20 @@ impl Recorder for Memory {
         Ok(self.verdicts.clone())
     }
 
-    fn keep(&mut self, truths: &[(RepoId, &Truth)], observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+    fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError> {
+        Ok(self.catalogs.clone())
+    }
+
+    fn keep(
+        &mut self,
+        truths: &[(RepoId, &Truth)],
+        catalogs: &[(RepoId, &Catalog)],
+        observations: &[Observation],
+    ) -> Result<Vec<Change>, StateError> {
         self.keeps += 1;
-        for (repo, truth) in truths {
-            self.truths.insert(*repo, (*truth).clone());
-            self.changes += 1;
-        }
+        self.changes += truths.len() + catalogs.len();
+        self.truths.extend(truths.iter().map(|(repo, truth)| (*repo, (*truth).clone())));
+        self.catalogs.extend(catalogs.iter().map(|(folder, catalog)| (*folder, (*catalog).clone())));
         for observation in observations {
             self.changes += 1;
             let standing = match observation.finding.class() {
@@ -393,7 +455,9 @@ fn play(seed: u64) {
         for at in (0..world.scripts.len()).filter(|at| world.scripts[*at] == Script::Good) {
             let count = warm.mirrors[&format!("m{at}")];
             let greetings = 4;
-            assert_eq!((count.good, count.kept), (greetings, (world.repo_count - 1) * 4), "seed {seed}: m{at}");
+            // The folder and its images are kept as repos are.
+            let kept = (world.repo_count + 3) * 4 - greetings;
+            assert_eq!((count.good, count.kept), (greetings, kept), "seed {seed}: m{at}");
         }
         world.now_millis.set(world.now_millis.get() + 3_600_000);
     }
@@ -459,4 +523,31 @@ fn stuck_mirrors_do_not_lengthen_a_pass_by_much() {
     };
     let (none, some) = (took(0), took(4));
     assert!(some * 3 <= none * 4, "{none} ms without, {some} ms with 4 stuck mirrors of 120");
+}
+
+#[test]
+fn images_are_known_by_what_their_master_has() {
+    let mut world = World::new(1);
+    world.scripts = vec![Script::Good; 8];
+    world.scripts.extend([Script::Partial, Script::Partial, Script::Behind, Script::Page]);
+    let targets = world.targets();
+    let mut memory = Memory::default();
+    let report = run_once(&world, &targets, &mut memory, Trouble::Nothing, 1);
+    let catalog = memory.catalogs[&RepoId(FOLDER)].clone();
+    assert_eq!(catalog.images.keys().collect::<Vec<_>>(), IMAGES);
+    assert_eq!((catalog.checksum_file.as_str(), catalog.images["a.iso"].bytes), ("CHECKSUM", IMAGE_BYTES));
+    assert!(report.changed.contains(&targets.repos[world.repo_count as usize].key));
+    let good = |memory: &Memory, repo: u32| {
+        let of_repo = memory.verdicts.iter().filter(|(subject, _)| subject.repo == RepoId(repo));
+        of_repo.filter(|(_, verdict)| verdict.standing == Standing::In).count()
+    };
+    // Over both families and protocols: each image on eight mirrors and one of the two partial ones. The folder has an
+    // index page of all images on eight mirrors, and on the one that is behind.
+    assert_eq!([IMAGE, IMAGE + 1, FOLDER].map(|repo| good(&memory, repo)), [36, 36, 36]);
+    // A master that loses its checksum file keeps the last known.
+    world.now_millis.set(world.now_millis.get() + 4 * 86_400_000);
+    let report = run_once(&world, &targets, &mut memory, Trouble::Master, 2);
+    assert!(!report.is_inconclusive() && report.truths_missing == 0);
+    assert_eq!(memory.catalogs[&RepoId(FOLDER)], catalog);
+    assert_eq!([IMAGE, IMAGE + 1, FOLDER].map(|repo| good(&memory, repo)), [36, 36, 36]);
 }

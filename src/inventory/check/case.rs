@@ -99,6 +99,41 @@ impl<'a, 'b> Case<'a, 'b> {
         once
     }
 
+    /// The architectures of a list; none when there is no valid one.
+    pub fn some_arches(&mut self, list: &Spanned<Vec<Text>>) -> Option<Vec<String>> {
+        let arches = self.names(list.as_ref());
+        if arches.is_empty() {
+            let fix = "write `arches = [\"x86_64\"]` or delete the line";
+            self.report(list.span(), "it has no valid architecture", fix);
+            return None;
+        }
+        Some(arches)
+    }
+
+    /// The releases of `owner` that a list names, or all of them; none when there is no valid one.
+    pub fn releases(&mut self, list: Option<&Spanned<Vec<Text>>>, owner: &Distribution) -> Option<Vec<String>> {
+        let releases = match list {
+            Some(list) => {
+                let mut known = Vec::with_capacity(list.as_ref().len());
+                for text in list.as_ref() {
+                    if owner.releases.iter().any(|release| release.name == *text.as_ref()) {
+                        known.push((text.as_ref().clone(), text.span()));
+                    } else {
+                        let why = format!("{} has no release {}", owner.title, quoted(text.as_ref()));
+                        self.report(text.span(), why, "write the `name` of a valid `[[release]]`");
+                    }
+                }
+                self.each_once(known)
+            }
+            None => owner.releases.iter().map(|release| release.name.clone()).collect(),
+        };
+        if releases.is_empty() {
+            self.report_all("no valid release has it", format!("add a `[[release]]` of {}", owner.title));
+            return None;
+        }
+        Some(releases)
+    }
+
     /// Whether `key` is new among the entries in `seen`, under `name`; a second one is told where the first stands.
     pub fn is_first<K: Eq + Hash>(
         &mut self,

@@ -60,6 +60,7 @@ fn distribution(
         trees: Vec::new(),
         releases: Vec::new(),
         repos: Vec::new(),
+        images: Vec::new(),
     })
 }
 

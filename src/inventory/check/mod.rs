@@ -4,6 +4,7 @@
 //! - `country`        countries, their neighbours, and networks with a place
 //! - `distribution`   distributions, trees, releases
 //! - `repo`           repos, and that no two answer to one request
+//! - `images`         folders of images, and that no two answer to one request
 //! - `cloud`          clouds and their regions
 //! - `mirror`         mirrors
 //!
@@ -14,6 +15,7 @@ mod case;
 mod cloud;
 mod country;
 mod distribution;
+mod images;
 mod mirror;
 mod repo;
 
@@ -32,6 +34,7 @@ pub(super) fn check(entries: &Entries, problems: &mut Problems) -> Inventory {
     let countries = country::countries(entries, &mut ledger);
     let mut distributions = distribution::distributions(entries, &mut ledger);
     repo::add_repos(entries, &mut distributions, &mut ledger);
+    images::add_images(entries, &mut distributions, &mut ledger);
     let clouds = cloud::clouds(entries, &distributions, &mut ledger);
     let mirrors = mirror::mirrors(entries, &distributions, &clouds, &countries, &mut ledger);
     let networks = country::networks(entries, &countries, &mut ledger);

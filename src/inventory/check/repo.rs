@@ -8,7 +8,6 @@ use super::distribution::Owners;
 use crate::inventory::entry::{Entries, Found, RepoEntry};
 use crate::inventory::form;
 use crate::inventory::model::{Distribution, Origin, Repo};
-use crate::inventory::problem::quoted;
 
 /// What a client asks for: release or alias, architecture, repo.
 type Key = (String, String, String);
@@ -36,36 +35,10 @@ fn repo(entry: &RepoEntry, owner: &Distribution, distributions: &[Distribution],
         None => None,
     };
     let arches = match &entry.arches {
-        Some(list) => {
-            let arches = case.names(list.as_ref());
-            if arches.is_empty() {
-                let fix = "write `arches = [\"x86_64\"]` or delete the line";
-                case.report(list.span(), "it has no valid architecture", fix);
-                return None;
-            }
-            Some(arches)
-        }
+        Some(list) => Some(case.some_arches(list)?),
         None => None,
     };
-    let releases = match &entry.releases {
-        Some(list) => {
-            let mut known = Vec::with_capacity(list.as_ref().len());
-            for text in list.as_ref() {
-                if owner.releases.iter().any(|release| release.name == *text.as_ref()) {
-                    known.push((text.as_ref().clone(), text.span()));
-                } else {
-                    let why = format!("{} has no release {}", owner.title, quoted(text.as_ref()));
-                    case.report(text.span(), why, "write the `name` of a valid `[[release]]`");
-                }
-            }
-            case.each_once(known)
-        }
-        None => owner.releases.iter().map(|release| release.name.clone()).collect(),
-    };
-    if releases.is_empty() {
-        case.report_all("no valid release has it", format!("add a `[[release]]` of {}", owner.title));
-        return None;
-    }
+    let releases = case.releases(entry.releases.as_ref(), owner)?;
     Some(Repo { name, path, tree, releases, arches })
 }
 

@@ -7,6 +7,8 @@
 //!   mirrors that the inventory names, rounded up, so that in a small inventory a bad mirror can leave.
 //! - A repo that would have no mirror at all after that gets the project's own servers, whatever was found of them.
 //!
+//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use (`images`).
+//!
 //! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back.
 //!
 //! Refused as a whole, because then it is likelier that we are wrong than that the mirrors are:
@@ -18,6 +20,7 @@
 //!
 //! Not here: publishing, and whether somebody wants it in spite of all (`--force`).
 
+mod images;
 mod refusal;
 
 use std::collections::HashMap;
@@ -26,7 +29,7 @@ use super::goods::{self, ByProtocol, Goods, RepoGoods, Sources};
 use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::{Inventory, Kind};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{self, Evidence, MirrorIndex, PlaceIndex, Row, View};
+use crate::snapshot::{self, Carried, Evidence, MirrorIndex, PlaceIndex, Row, View};
 use crate::verdicts::RepoKey;
 
 pub use refusal::{Keep, Kept, Refusal};
@@ -78,21 +81,24 @@ pub fn decide<B: AsRef<[u8]>>(
     let before = previous.map(|view| Before { view, positions, listed: &listed, unseen });
     let Decision { goods, kept, refusals } = &mut decision;
     for (key, repo) in &mut goods.repos {
+        let old = before.as_ref().and_then(|before| Some((before, find(before.view, key)?)));
+        if let Some((before, old)) = &old {
+            before.compare(old, key, repo, minimums, kept, refusals);
+        }
         for family in Family::ALL {
-            let mut keep = |why| kept.push(Kept { repo: key.clone(), family, why });
-            if let Some(before) = &before {
-                let (why, refused) = before.compare(key, family, repo, minimums);
-                why.into_iter().for_each(&mut keep);
-                refusals.extend(refused);
-            }
             if repo.named_count(&listed, family) == 0 && resort_to(repo, family, &own) {
-                keep(Keep::OwnServers);
+                kept.push(Kept { repo: key.clone(), family, why: Keep::OwnServers });
             }
-            refusals.extend(before.as_ref().and_then(|before| before.emptied(key, family, repo)));
+        }
+        if let Some((before, old)) = &old {
+            refusals.extend(before.emptied(old, key, repo));
         }
     }
-    let vaulted = goods::repos_of(inventory).filter(|of| !of.release.vault.is_empty()).count();
-    refusals.extend(previous.and_then(|view| repo_map(view, &listed, goods, vaulted, minimums)));
+    if let Some(before) = &before {
+        images::compare(before, &mut goods.folders, minimums, kept, refusals);
+        let vaulted = goods::repos_of(inventory).filter(|of| !of.release.vault.is_empty()).count();
+        refusals.extend(repo_map(before.view, &listed, goods, vaulted, minimums));
+    }
     decision
 }
 
@@ -118,16 +124,33 @@ struct Before<'a, B> {
 }
 
 impl<B: AsRef<[u8]>> Before<'_, B> {
-    /// Compares one repo over one family, and keeps what is to be kept.
+    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, and keeps what is to be
+    /// kept.
     fn compare(
         &self,
+        old: &Carried<'_>,
         key: &RepoKey,
+        repo: &mut RepoGoods,
+        minimums: &Minimums,
+        kept: &mut Vec<Kept>,
+        refusals: &mut Vec<Refusal>,
+    ) {
+        for family in Family::ALL {
+            let (keep, refused) = self.compare_over(family, old, key, repo, minimums);
+            kept.extend(keep.map(|why| Kept { repo: key.clone(), family, why }));
+            refusals.extend(refused);
+        }
+    }
+
+    fn compare_over(
+        &self,
         family: Family,
+        old: &Carried<'_>,
+        key: &RepoKey,
         repo: &mut RepoGoods,
         minimums: &Minimums,
     ) -> (Option<Keep>, Vec<Refusal>) {
-        let Some(old) = find(self.view, key) else { return (None, Vec::new()) };
-        let had = self.sources(&old, family, &repo.eligible[family as usize]);
+        let had = self.sources(old, family, &repo.eligible[family as usize]);
         let mut refusals = Vec::new();
         let keep = match repo.is_judged {
             true => {
@@ -151,11 +174,11 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
         had
     }
 
-    /// Whether a repo that had a list would have none.
-    fn emptied(&self, key: &RepoKey, family: Family, repo: &RepoGoods) -> Option<Refusal> {
-        let old = find(self.view, key)?;
-        let is_emptied = repo.named_count(self.listed, family) == 0 && has_list(self.view, &old, family);
-        is_emptied.then(|| Refusal::Emptied { repo: key.clone(), family })
+    /// The families over which something that had a list would have none.
+    fn emptied(&self, old: &Carried<'_>, key: &RepoKey, repo: &RepoGoods) -> impl Iterator<Item = Refusal> {
+        let is_emptied = |family| repo.named_count(self.listed, family) == 0 && has_list(self.view, old, family);
+        let families: Vec<Family> = Family::ALL.into_iter().filter(|family| is_emptied(*family)).collect();
+        families.into_iter().map(|family| Refusal::Emptied { repo: key.clone(), family })
     }
 
     fn halved(
@@ -193,7 +216,7 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
     }
 
     /// The mirrors that a repo has in the snapshot in use, as far as the inventory still names them.
-    fn sources(&self, old: &snapshot::Repo<'_>, family: Family, eligible: &ByProtocol) -> Sources {
+    fn sources(&self, old: &Carried<'_>, family: Family, eligible: &ByProtocol) -> Sources {
         let still = |mirrors: Vec<MirrorIndex>, protocol: Protocol| {
             let names = mirrors.into_iter().filter_map(|index| self.view.mirror(index));
             let positions = names.filter_map(|mirror| self.positions.get(mirror.name).copied());
@@ -206,13 +229,13 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
     }
 }
 
-fn find<'a, B: AsRef<[u8]>>(view: &'a View<B>, key: &RepoKey) -> Option<snapshot::Repo<'a>> {
+fn find<'a, B: AsRef<[u8]>>(view: &'a View<B>, key: &RepoKey) -> Option<Carried<'a>> {
     let index = view.find(key.release.as_bytes(), key.arch.as_bytes(), key.repo.as_bytes())?;
     view.repo(index)
 }
 
 /// Whether a repo has any list: the fallback names every mirror there is.
-fn has_list<B: AsRef<[u8]>>(view: &View<B>, repo: &snapshot::Repo<'_>, family: Family) -> bool {
+fn has_list<B: AsRef<[u8]>>(view: &View<B>, repo: &Carried<'_>, family: Family) -> bool {
     let row = Row::Place(PlaceIndex::FALLBACK);
     view.named(repo, family, row, 0).next().is_some()
 }
