@@ -187,7 +187,7 @@ fn shipped() -> Arc<Atlas> {
     Sources::default().edition(&config, Tolerance::Refuse, &mut |_| ()).expect("shipped lists").atlas
 }
 
-/// The shipped lists with a table of autonomous systems that is made up: a system for every /16 and /32 in use, one of a
+/// The shipped lists with a table of autonomous systems that is made up: 100,000 networks of each family, one of a
 /// hundred with mirrors.
 fn with_systems(dice: &mut Dice) -> Atlas {
     let shipped = shipped();
