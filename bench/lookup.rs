@@ -20,9 +20,9 @@ use ip_network::IpNetwork;
 use mirrorlistd::answer::{Atlas, GeoBytes, List, Query, Whereabouts, centos};
 use mirrorlistd::config::Config;
 use mirrorlistd::daemon::{Sources, Tolerance};
-use mirrorlistd::geoip::Table;
+use mirrorlistd::geoip::{Builder, Table};
 use mirrorlistd::inventory::{Cloud, CloudRegion, Inventory};
-use mirrorlistd::net::Family;
+use mirrorlistd::net::{Asn, Family};
 use mirrorlistd::plan::{self, Goods};
 use mirrorlistd::snapshot::{Generation, View};
 use mirrorlistd::sys::Map;
@@ -62,6 +62,14 @@ fn main() {
         time(&format!("group of {kind}, shipped prefixes"), addresses, |&address| atlas.group(address));
         time_lists(kind, &atlas, addresses, &queries);
         time_answers(&format!("whole, {kind}"), &atlas, addresses, &queries);
+    }
+    let unknown: Vec<Query> =
+        queries.iter().copied().filter(|query| centos::find(&atlas, query) == Err(centos::Outcome::Unknown)).collect();
+    time_answers("whole, unknown repos, IPv4", &atlas, &kinds[0].1, &unknown);
+    let with_systems = with_systems(&mut dice);
+    for (kind, addresses) in &kinds[..2] {
+        time(&format!("group of the system of {kind}"), addresses, |&address| with_systems.asn_group(address));
+        time_answers(&format!("whole, {kind}, with a table of systems"), &with_systems, addresses, &queries);
     }
     let inside = addresses_inside(&mut dice, &atlas);
     time("group of an address in a shipped prefix", &inside, |&address| atlas.group(address));
@@ -177,6 +185,26 @@ fn shipped() -> Arc<Atlas> {
     let mut config = Config::shipped();
     config.lists = Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/lists")));
     Sources::default().edition(&config, Tolerance::Refuse, &mut |_| ()).expect("shipped lists").atlas
+}
+
+/// The shipped lists with a table of autonomous systems that is made up: 100,000 networks of each family, one of a
+/// hundred with mirrors.
+fn with_systems(dice: &mut Dice) -> Atlas {
+    let shipped = shipped();
+    let named: Vec<Asn> = shipped.view().asns().map(|(asn, _)| asn).collect();
+    let mut builder = Builder::<Asn>::default();
+    for _ in 0..100_000 {
+        let asn =
+            if dice.below(100) == 0 { named[dice.below(named.len())] } else { Asn(1 + dice.below(80_000) as u32) };
+        builder.add_prefix(dice.ipv4(), 16 + dice.below(9) as u8, Some(asn)).expect("prefix");
+        builder.add_prefix(dice.crowded_ipv6(), 32 + dice.below(17) as u8, Some(asn)).expect("prefix");
+    }
+    let table = Map::copy(&builder.finish("made up", "").expect("table")).expect("memory");
+    let table = Table::open_labelled(GeoBytes::Mapped(table)).expect("table");
+    let view = View::open(Map::copy(shipped.view().bytes()).expect("memory")).expect("open");
+    let geo = include_bytes!("../lists/geoip/country.table");
+    let geo = Arc::new(Table::open(GeoBytes::Embedded(geo)).expect("table"));
+    Atlas::new(Generation::default(), view, geo).with_asns(Some(Arc::new(table)))
 }
 
 /// An atlas with nothing but a cloud of 1,000 regions.

@@ -88,7 +88,7 @@ fn snapshots_are_told_apart() {
     done(folder.path(), "build --lists lists --out new.snapshot");
     let info = done(folder.path(), "snapshot info old.snapshot");
     // 10 active mirrors and those of the cloud; 6 repos by release and architecture, 12 names with the aliases.
-    for line in ["mirrors    14", "repos      6 under 12 names", "places     11 and the fallback", "turns      64"] {
+    for line in ["mirrors    14", "repos      6 under 12 names", "places     11 and the fallback", "turns      128"] {
         assert!(info.lines().any(|one| one == line), "{line}: {info}");
     }
     assert_eq!(done(folder.path(), "snapshot check old.snapshot"), "old.snapshot: sound\n");
