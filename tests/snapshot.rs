@@ -17,8 +17,8 @@ use proptest::prelude::*;
 use stage::{EMBERS, inventory};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Bytes of the head: what decides how all others are read. Stated in the byte table: 48 and 14 sections of 16.
-const HEAD_BYTES: usize = 48 + 14 * 16;
+/// Bytes of the head: what decides how all others are read. Stated in the byte table: 48 and 16 sections of 16.
+const HEAD_BYTES: usize = 48 + 16 * 16;
 
 fn snapshot() -> Vec<u8> {
     built(&inventory())

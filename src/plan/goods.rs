@@ -17,7 +17,7 @@ use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status};
 use crate::net::{Family, Protocol};
 use crate::snapshot::Evidence;
-use crate::verdicts::{MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
+use crate::verdicts::{Finding, MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
 
 /// With so many good mirrors over a family a repo does without those that are behind. Picked by feel: nearly a full
 /// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
@@ -40,6 +40,8 @@ pub struct Known {
     pub with_truth: BTreeSet<RepoId>,
     /// Whether lists may name a mirror.
     pub standings: HashMap<Subject, Standing>,
+    /// What was found where a mirror does not stand in the lists, and since when, seconds since 1970.
+    pub faults: HashMap<Subject, (Finding, u64)>,
     /// When the last look was, seconds since 1970.
     pub verified_at: u64,
 }
@@ -49,12 +51,20 @@ impl Known {
     pub fn read(state: &State) -> Result<Known, StateError> {
         let has_answered = |(id, truth): (RepoId, Truth)| truth.current().map(|_| id);
         let mut verified_at = 0;
+        let mut faults = HashMap::new();
         let standings = state.verdicts()?.into_iter().map(|(subject, verdict)| {
             verified_at = verdict.evidence.at.max(verified_at);
+            if verdict.standing != Standing::In {
+                let is_behind = verdict.finding == Finding::Behind && verdict.behind_since != 0;
+                let since = if is_behind { verdict.behind_since } else { verdict.since };
+                faults.insert(subject, (verdict.finding, since));
+            }
             (subject, verdict.standing)
         });
+        let standings = standings.collect();
         Ok(Known {
-            standings: standings.collect(),
+            standings,
+            faults,
             mirrors: state.mirrors()?,
             repos: state.repos()?,
             with_truth: state.truths()?.into_iter().filter_map(has_answered).collect(),
@@ -85,6 +95,23 @@ pub struct RepoGoods {
     pub is_judged: bool,
     /// Protocols of lists.
     pub protocols: Vec<Protocol>,
+    /// Why mirrors are not good, by mirror, family and protocol, for people.
+    pub faults: Vec<Fault>,
+}
+
+/// Why a mirror is not good for a repo over a family by a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The mirror.
+    pub mirror: Position,
+    /// Over which family.
+    pub family: Family,
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// What the last look found.
+    pub finding: Finding,
+    /// Since when it is behind or out, seconds since 1970.
+    pub since: u64,
 }
 
 /// Which mirrors each repo can be had from.
@@ -132,7 +159,8 @@ impl Goods {
                     let (good, behind) = (within(&looks.good), within(&looks.behind));
                     let sources = Family::ALL
                         .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
-                    RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
+                    let faults = looks.faults.clone();
+                    RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols, faults }
                 }
                 None => RepoGoods {
                     sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
@@ -140,6 +168,7 @@ impl Goods {
                     eligible: eligible.clone(),
                     is_judged: !has_crawled,
                     protocols,
+                    faults: Vec::new(),
                 },
             };
             repos.insert(of.key, repo);
@@ -188,6 +217,7 @@ pub(super) fn listed(inventory: &Inventory) -> MirrorSet {
 struct Looks {
     good: ByFamily<ByProtocol>,
     behind: ByFamily<ByProtocol>,
+    faults: Vec<Fault>,
 }
 
 /// What was found, by repo; repos without a single look have no entry.
@@ -202,12 +232,19 @@ fn looks(inventory: &Inventory, known: &Known) -> HashMap<RepoId, Looks> {
     for (subject, standing) in &known.standings {
         let looks = looks.entry(subject.repo).or_default();
         let Some(&position) = positions.get(&subject.mirror) else { continue };
+        if let Some(&(finding, since)) = known.faults.get(subject) {
+            let Subject { family, protocol, .. } = *subject;
+            looks.faults.push(Fault { mirror: position, family, protocol, finding, since });
+        }
         let set = match standing {
             Standing::In => &mut looks.good,
             Standing::Late => &mut looks.behind,
             Standing::Out => continue,
         };
         set[subject.family as usize][subject.protocol as usize].insert(position);
+    }
+    for looks in looks.values_mut() {
+        looks.faults.sort_by_key(|fault| (fault.mirror, fault.family, fault.protocol));
     }
     looks
 }

@@ -20,10 +20,10 @@ use std::collections::HashMap;
 
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status, World};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{Builder, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
+use crate::snapshot::{self, Builder, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
 use crate::turn::Entrant;
 use goods::repos_of;
-pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
+pub use goods::{ByProtocol, Fault, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
 pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
 
@@ -139,7 +139,7 @@ fn add_repos(
                 (!spare.is_empty()).then(|| numbers.set(builder, spare, None))
             })
         });
-        builder.repo(&RepoEntry {
+        let index = builder.repo(&RepoEntry {
             name: &of.repo.name,
             release: &of.release.name,
             aliases: &of.release.aliases,
@@ -150,6 +150,11 @@ fn add_repos(
             sets,
             spares,
         })?;
+        for fault in known.iter().flat_map(|repo| &repo.faults) {
+            let Some(&mirror) = numbers.index_of.get(&fault.mirror) else { continue };
+            let why = snapshot::Fault { finding: fault.finding as u8, since: fault.since };
+            builder.fault(index, mirror, fault.family, fault.protocol, why);
+        }
     }
     Ok(())
 }

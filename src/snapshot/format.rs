@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 14 | sections: offset, length |
+//! | 48 | 16 × 16 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -30,6 +30,8 @@
 //! | lists | `ListRecord` | ordered mirrors in `members`, going on in another list |
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
+//! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol`, and the end |
+//! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both sections empty when nobody looked |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -42,13 +44,15 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// First bytes of every snapshot.
 pub const MAGIC: [u8; 8] = *b"MLSNAP\r\n";
 /// Version of the byte table; another version is refused, never guessed at.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Where the checksummed part begins.
 pub const CHECKED_FROM: usize = 16;
 /// Marks an absent number.
 pub const NONE: u32 = u32::MAX;
 /// Marks an absent place or protocol.
 pub const NONE_SHORT: u16 = u16::MAX;
+/// Marks a run of repos without fault.
+pub const FINDING_NONE: u8 = u8::MAX;
 /// Protocols a mirror may have a base URL for.
 pub const PROTOCOLS: usize = 3;
 /// Address families.
@@ -85,11 +89,15 @@ pub enum Section {
     Members,
     /// Client prefixes.
     Networks,
+    /// First fault by mirror, family and protocol.
+    FaultStarts,
+    /// Why mirrors are not good.
+    Faults,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 14] = [
+    pub const ALL: [Section; 16] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -104,6 +112,8 @@ impl Section {
         Section::Lists,
         Section::Members,
         Section::Networks,
+        Section::FaultStarts,
+        Section::Faults,
     ];
 }
 
@@ -268,6 +278,18 @@ pub struct NetworkRecord {
     pub kind: U16,
     /// Place or group number.
     pub target: U32,
+}
+
+/// From which repo on a mirror is not good for which reason, over one family by one protocol. It goes for all repos up to
+/// the next record's, as far as the mirror carries their tree.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct FaultRecord {
+    /// The first repo.
+    pub repo: U32,
+    /// In the lowest 8 bits the number of the finding, `FINDING_NONE` for no fault; above them since when, hours since
+    /// 1970.
+    pub what: U32,
 }
 
 /// Number of a mirror in one snapshot.

@@ -4,6 +4,7 @@
 //! - `builder`  `Builder`: mutable, makes the bytes
 //! - `view`     `View`: frozen, looks up
 //! - `serving`  the part of `View` that walks a list through the mirrors that have a repo
+//! - `faults`   why a mirror is not good for a repo, for people
 //! - `check`    walks every byte of a view, before publishing and before workers see it
 //! - `diff`     the lists as text, and what differs between two snapshots
 //! - `store`    `Store`: generations in a folder, published by rename
@@ -13,6 +14,7 @@
 mod builder;
 mod check;
 mod diff;
+mod faults;
 mod format;
 mod serving;
 mod store;
@@ -21,6 +23,7 @@ mod view;
 pub use builder::{Builder, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
 pub use check::CheckError;
 pub use diff::{Difference, diff, dump};
+pub use faults::Fault;
 pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
 pub use serving::{Candidates, Naming, Serving};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};

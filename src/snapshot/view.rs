@@ -80,6 +80,13 @@ pub struct Mirror<'a> {
     pub weight: u32,
 }
 
+impl Mirror<'_> {
+    /// Whether it is a base URL that a cloud has itself: that is called `aws/eu-west-1 #1`, and no host has such a name.
+    pub fn is_of_cloud(&self) -> bool {
+        self.name.contains(' ')
+    }
+}
+
 /// A repo of a snapshot, as an answer needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Repo<'a> {
@@ -403,6 +410,8 @@ fn record_bytes(section: Section) -> usize {
         Section::Lists => size_of::<ListRecord>(),
         Section::Members => size_of::<U16>(),
         Section::Networks => size_of::<NetworkRecord>(),
+        Section::FaultStarts => size_of::<U32>(),
+        Section::Faults => size_of::<FaultRecord>(),
     }
 }
 
