@@ -3,7 +3,7 @@
 //! The house by floors. A module names only modules of floors below its own; siblings do not know each other.
 //! `tests/layers.rs` reads this map and keeps it true.
 //!
-//!   0  net/ place/ sys/ turn.rs
+//!   0  calendar.rs net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ snapshot/ geoip/
 //!   2  config/ inventory/ verdicts/
 //!   3  answer/ crawl/ export/ import/ plan/
@@ -17,6 +17,7 @@
 //! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
 
 pub mod answer;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod crawl;

@@ -10,7 +10,7 @@ use super::list::{List, Supply};
 use super::locate::Whereabouts;
 use super::query::Query;
 use crate::net::Family;
-use crate::snapshot::RepoIndex;
+use crate::snapshot::{MirrorIndex, PlaceIndex, RepoIndex};
 use crate::turn;
 
 /// What a request is answered with. Each is counted by itself.
@@ -62,6 +62,16 @@ impl Outcome {
         }
     }
 
+    /// What a list that is made of this is counted as.
+    pub fn of(supply: Supply) -> Outcome {
+        match supply {
+            Supply::Mirrors => Outcome::Listed,
+            Supply::LastResort => Outcome::LastResort,
+            Supply::OtherFamily => Outcome::OtherFamily,
+            Supply::Nothing => Outcome::Empty,
+        }
+    }
+
     /// The line that stands for it when there is no list.
     fn line(self) -> &'static [u8] {
         match self {
@@ -80,10 +90,17 @@ pub struct Answer<'a> {
     pub outcome: Outcome,
     /// The repo, when it is known.
     pub repo: Option<RepoIndex>,
+    /// The place that was answered for, when the repo is known.
+    pub place: Option<PlaceIndex>,
     list: Option<List<'a>>,
 }
 
 impl Answer<'_> {
+    /// The mirrors that it names, in order.
+    pub fn mirrors(&self) -> &[MirrorIndex] {
+        self.list.as_ref().map_or(&[], List::mirrors)
+    }
+
     /// Length of the body, bytes.
     pub fn body_bytes(&self) -> usize {
         self.list.as_ref().map_or(self.outcome.line().len(), List::text_bytes)
@@ -121,7 +138,7 @@ pub fn answer<'a>(
     unix_seconds: u64,
     line_count_max: usize,
 ) -> Answer<'a> {
-    let refused = |outcome| Answer { outcome, repo: None, list: None };
+    let refused = |outcome| Answer { outcome, repo: None, place: None, list: None };
     let index = match find(atlas, query) {
         Ok(index) => index,
         Err(outcome) => return refused(outcome),
@@ -131,11 +148,5 @@ pub fn answer<'a>(
     let whereabouts = Whereabouts::find(atlas, client, query.cc.bytes());
     let turn = turn::of_client(client, unix_seconds, view.turn_count());
     let list = List::choose(view, &repo, Family::of(client), &whereabouts, turn, line_count_max);
-    let outcome = match list.supply() {
-        Supply::Mirrors => Outcome::Listed,
-        Supply::LastResort => Outcome::LastResort,
-        Supply::OtherFamily => Outcome::OtherFamily,
-        Supply::Nothing => Outcome::Empty,
-    };
-    Answer { outcome, repo: Some(index), list: Some(list) }
+    Answer { outcome: Outcome::of(list.supply()), repo: Some(index), place: Some(whereabouts.place), list: Some(list) }
 }

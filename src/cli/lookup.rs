@@ -1,5 +1,6 @@
 //! `mirrorlistd lookup`: explain an answer step by step.
 
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +11,9 @@ use crate::config::Config;
 use crate::daemon::{GeoCache, Sources, Tolerance};
 use crate::snapshot;
 
-/// Explain what a client is answered: network, place, turn, list, and each mirror with the reason.
+/// Explain what a client is answered: network, place, turn, lists, and each mirror with the reason.
+///
+/// The same is answered by a server to `explain=1` where it may.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The client's address.
@@ -40,6 +43,18 @@ pub struct Args {
     /// Time of the request, seconds since 1970 [default: now]; the hour decides the turn.
     #[arg(long, value_name = "SECONDS")]
     at: Option<u64>,
+    /// How to tell it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How to tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// Explains.
@@ -68,8 +83,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let query = Query::of(&args.release, &args.arch, &args.repo, args.cc.as_deref().unwrap_or_default());
-    let text = answer::explain(atlas, &query, args.ip, args.at.unwrap_or(now), line_count_max);
-    print!("{text}");
+    let told = answer::explain(atlas, &query, args.ip, args.at.unwrap_or(now), line_count_max);
+    let bytes = match args.format {
+        Format::Text => told.text().into_bytes(),
+        Format::Json => told.json(),
+    };
+    match io::stdout().lock().write_all(&bytes) {
+        // Whoever pipes into `head` has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Failure::System(format!("cannot print: {error}")));
+        }
+        _ => {}
+    }
     match answer::centos::find(atlas, &query) {
         Ok(_) => Ok(()),
         Err(outcome) => Err(Failure::Input(format!("no list: {}", outcome.label()))),

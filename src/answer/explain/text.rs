@@ -1,0 +1,122 @@
+//! The explanation as lines, for a terminal of 80 columns.
+
+use std::fmt::{self, Write};
+
+use super::candidate::{Candidate, Fault, Reason};
+use super::{CANDIDATES_MAX, Client, Explanation, Walk};
+use crate::turn::TURN_SECONDS;
+
+/// Widest column of names. Longer ones stand out.
+const NAME_WIDTH_MAX: usize = 32;
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let snapshot = &self.snapshot;
+        writeln!(out, "snapshot    generation {}, {}", snapshot.generation, snapshot.evidence)?;
+        if let (Some(verified_at), Some(age)) = (&snapshot.verified_at, snapshot.age_seconds) {
+            writeln!(out, "verified    {verified_at}, {} minutes before", age / 60)?;
+        }
+        match &self.repo {
+            Some(repo) => {
+                writeln!(out, "repo        {} of release {} for {}", repo.name, repo.release, repo.arch)?;
+                writeln!(out, "path        {} in tree {}", repo.path, repo.tree)?;
+            }
+            None => writeln!(out, "repo        none: {}", self.outcome)?,
+        }
+        client(&self.client, out)?;
+        self.lists.iter().try_for_each(|walk| list(walk, out))?;
+        if self.left_out > 0 {
+            writeln!(out, "            and {} more: {CANDIDATES_MAX} are told at most", self.left_out)?;
+        }
+        if self.repo.is_none() {
+            return Ok(());
+        }
+        match self.outcome {
+            "last_resort" => writeln!(out, "instead     no mirror is left: the tree's last resort")?,
+            "other_family" => writeln!(out, "instead     no mirror is left for this family: those for the other one")?,
+            "empty" => writeln!(out, "instead     no mirror is left for either family, and there is no last resort")?,
+            _ => {}
+        }
+        writeln!(out, "answer      {} of at most {}:", self.answer.len(), self.answer_max)?;
+        self.answer.iter().try_for_each(|url| writeln!(out, "  {url}"))
+    }
+}
+
+fn client(client: &Client, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(out, "client      {} ({})", client.address, client.family)?;
+    match (&client.network, &client.group) {
+        (Some(network), Some(group)) => {
+            let then = match client.group_is_alone {
+                true => "its mirrors alone",
+                false => "its mirrors first, then those of the place",
+            };
+            writeln!(out, "network     {network}: {group}; {then}")?;
+        }
+        _ => writeln!(out, "network     none that the inventory names")?,
+    }
+    writeln!(out, "place       {}, {}", client.place, client.place_why)?;
+    let network = if client.family == "ipv4" { "/24" } else { "/48" };
+    let Client { turn, turn_count, .. } = client;
+    writeln!(out, "turn        {turn} of {turn_count}, for all of its {network} and {} minutes", TURN_SECONDS / 60)
+}
+
+fn list(walk: &Walk, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(out, "list        of {} over {}, in the order of the turn:", walk.of, walk.family)?;
+    let names = walk.candidates.iter().map(|candidate| candidate.mirror.len());
+    let width = names.max().unwrap_or(0).min(NAME_WIDTH_MAX);
+    for candidate in &walk.candidates {
+        let mark = candidate.position.map_or_else(|| " out".to_owned(), |position| format!("{position:2} in"));
+        let place = candidate.place.as_deref().unwrap_or("global");
+        let Candidate { mirror, weight_mbps, .. } = candidate;
+        write!(out, "  {mark:5} {mirror:width$} {place:6} {weight_mbps:>6} Mb/s  ")?;
+        why(candidate, out)?;
+    }
+    if walk.candidates.is_empty() {
+        writeln!(out, "  (empty)")?;
+    }
+    Ok(())
+}
+
+fn why(candidate: &Candidate, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let text = match candidate.reason {
+        Reason::Good => "good",
+        Reason::Spare => "to spare",
+        Reason::Full => "good, after the last line",
+        Reason::Enough => "to spare, not needed",
+        Reason::Repeated => "named above",
+        Reason::Fault => "",
+        Reason::NoTree => "does not carry the tree",
+        Reason::NotSeen => "not seen over this family",
+        Reason::NotNamed => "not named for this family",
+    };
+    let mut faults = faults(&candidate.faults).into_iter();
+    // The first fault stands for the reason where there is none, each further one is a line.
+    match text {
+        "" => writeln!(out, "{}", faults.next().unwrap_or_default())?,
+        _ => writeln!(out, "{text}")?,
+    }
+    faults.try_for_each(|fault| writeln!(out, "          {fault}"))
+}
+
+/// What was seen, by protocol; once where it was the same by all.
+fn faults(faults: &[Fault]) -> Vec<String> {
+    let told = |fault: &Fault| {
+        let since = fault.since.get(..13).map_or_else(String::new, |hour| hour.replace('T', " "));
+        format!("{} since {since}h", fault.finding)
+    };
+    let texts: Vec<String> = faults.iter().map(told).collect();
+    match &texts[..] {
+        [first, rest @ ..] if rest.iter().all(|text| text == first) => vec![first.clone()],
+        _ => faults.iter().zip(texts).map(|(fault, text)| format!("{}: {text}", fault.protocol)).collect(),
+    }
+}
+
+impl Explanation {
+    /// As text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{self}");
+        text
+    }
+}
