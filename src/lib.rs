@@ -3,11 +3,11 @@
 //! The house by floors. A module names only modules of floors below its own; siblings do not know each other.
 //! `tests/layers.rs` reads this map and keeps it true.
 //!
-//!   0  calendar.rs net/ place/ sys/ turn.rs
+//!   0  calendar.rs dice.rs net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ snapshot/ geoip/
 //!   2  config/ inventory/ verdicts/
 //!   3  answer/ crawl/ export/ import/ plan/
-//!   4  serve/
+//!   4  serve/ traffic/
 //!   5  daemon/
 //!   6  cli/
 //!
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod crawl;
 pub mod daemon;
+pub mod dice;
 pub mod export;
 pub mod geoip;
 pub mod http;
@@ -34,5 +35,6 @@ pub mod reactor;
 pub mod serve;
 pub mod snapshot;
 pub mod sys;
+pub mod traffic;
 pub mod turn;
 pub mod verdicts;

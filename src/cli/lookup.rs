@@ -5,11 +5,10 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::atlas;
 use super::failure::Failure;
-use crate::answer::{self, Atlas, Query};
+use crate::answer::{self, Query};
 use crate::config::Config;
-use crate::daemon::{GeoCache, Sources, Tolerance};
-use crate::snapshot;
 
 /// Explain what a client is answered: network, place, turn, lists, and each mirror with the reason.
 ///
@@ -63,24 +62,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(path) => Config::read(path).map_err(Failure::input)?,
         None => Config::shipped(),
     };
-    config.lists = args.lists.clone().or(config.lists);
-    // Explaining publishes nothing: where there is a state folder, what is served from it is explained.
-    config.build &= config.state.is_none();
     let line_count_max = config.lines_max;
-    let edition;
-    let own;
-    let atlas = match &args.snapshot {
-        Some(path) => {
-            let geo = GeoCache::default().table(&config.geoip, None, &|_, _| None)?;
-            own = Atlas::new(snapshot::Generation::default(), snapshot::open(path)?, geo);
-            &own
-        }
-        None => {
-            let mut report = |problem: &crate::inventory::Problem| eprintln!("{problem}");
-            edition = Sources::default().edition(&config, Tolerance::Skip, &mut report)?;
-            &edition.atlas
-        }
-    };
+    config.lists = args.lists.clone().or(config.lists);
+    let atlas = atlas::open(config, args.snapshot.as_deref())?;
+    let atlas = atlas.as_ref();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let query = Query::of(&args.release, &args.arch, &args.repo, args.cc.as_deref().unwrap_or_default());
     let told = answer::explain(atlas, &query, args.ip, args.at.unwrap_or(now), line_count_max);

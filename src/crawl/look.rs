@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use super::classify::{self, Pointer};
 use super::deep::{Inspected, Inspection};
-use super::dice::Dice;
 use super::fetch::{Ask, BODY_BYTES_MAX, Got, Method, Patience};
 use super::lane::{Lane, Pending, Task};
 use super::repomd::RepoMd;
 use super::targets::Targets;
+use crate::dice::Dice;
 use crate::net::Family;
 use crate::verdicts::{Class, Evidence, Finding, RepoId, Shown, Truth};
 

@@ -13,7 +13,6 @@
 //! - `classify`   what an answer means, held against the truth; `repomd` reads it
 //! - `deep`       whether the files that a `repomd.xml` names are there
 //! - `iso`        checksum files of images, and whether a mirror has the images
-//! - `dice`       chance from a seed
 //!
 //! Not here: what is held of a mirror after several looks (`verdicts`), what follows for lists (`plan`).
 
@@ -23,7 +22,6 @@ mod conclude;
 mod crew;
 mod deep;
 mod dial;
-mod dice;
 mod fetch;
 pub mod iso;
 mod lane;

@@ -11,13 +11,13 @@ use std::time::Duration;
 use super::classify;
 use super::conclude;
 use super::crew::Crew;
-use super::dice::Dice;
 use super::fetch::Patience;
 use super::lane::{Known, Lane, Task};
 use super::look::{Look, Outcome, Took};
 use super::report::{Progress, Report, Stage};
 use super::schedule::{self, Basis};
 use super::targets::Targets;
+use crate::dice::Dice;
 use crate::net::Family;
 use crate::verdicts::{
     Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError, Subject,
