@@ -12,6 +12,7 @@
 //! - `plan`       lists and verdicts → what would change, what the guard says, the publication
 //! - `clouds`     bring the address ranges of clouds up to date
 //! - `export`     lists for other people's frontends
+//! - `logs`       reading access logs
 //! - `lookup`     explain an answer
 //! - `simulate`   what answers would be, and so what mirrors would carry
 //! - `stats`      what an access log tells
@@ -32,6 +33,7 @@ mod export;
 mod failure;
 mod geoip;
 mod import;
+mod logs;
 mod lookup;
 mod mirrors;
 mod plan;

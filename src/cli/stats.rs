@@ -1,19 +1,18 @@
 //! `mirrorlistd stats`: what an access log tells.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::bar::Bar;
-use super::csv;
 use super::failure::Failure;
+use super::{csv, logs};
 use crate::calendar::moment;
 use crate::config::Config;
 use crate::daemon::GeoCache;
-use crate::traffic::{Dimension, Next, Source, SourceError, Table, Tables};
+use crate::traffic::{Dimension, Table, Tables};
 
 /// Lines between two looks at the progress.
 const LINES_PER_LOOK: u64 = 2000;
@@ -73,10 +72,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut tables = Tables::new(dimensions);
     let mut failures = Vec::new();
     {
-        let bar = Bar::of_bytes("reading", total_bytes(&args.files));
+        let bar = Bar::of_bytes("reading", logs::total_bytes(&args.files));
         let mut done_bytes = 0;
         for path in &args.files {
-            let read = read(path, &mut |line| match line {
+            let read = logs::read(path, |line| match line {
                 Some((line, read_bytes)) => {
                     tables.add(line, &country);
                     if tables.lines.is_multiple_of(LINES_PER_LOOK) {
@@ -107,26 +106,6 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         eprintln!("mirrorlistd: {failure}");
     }
     failures.first().map_or(Ok(()), |failure| Err(Failure::input(failure)))
-}
-
-/// Bytes of all files together; none when one is a pipe.
-pub fn total_bytes(files: &[PathBuf]) -> Option<u64> {
-    let bytes_of = |path: &PathBuf| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
-    files.iter().map(bytes_of).sum()
-}
-
-/// Hands over each line with the bytes that were read up to it, and none for one that is too long. Gives the bytes that
-/// were read in all.
-pub fn read(path: &Path, take: &mut dyn FnMut(Option<(&[u8], u64)>)) -> Result<u64, SourceError> {
-    let mut source = Source::open(path)?;
-    let mut line = Vec::new();
-    loop {
-        match source.next(&mut line)? {
-            Next::Line => take(Some((&line, source.read_bytes()))),
-            Next::TooLong => take(None),
-            Next::End => return Ok(source.read_bytes()),
-        }
-    }
 }
 
 fn text(tables: &Tables, row_count_max: usize) -> String {

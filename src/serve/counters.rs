@@ -77,9 +77,6 @@ impl Dialect {
 pub struct Count(AtomicU64);
 
 impl Count {
-    /// Nothing counted yet.
-    pub const ZERO: Count = Count(AtomicU64::new(0));
-
     /// Adds. Only the owner of the block may: a load and a store are cheaper than an atomic addition.
     pub fn add(&self, more: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
@@ -122,7 +119,7 @@ impl Default for Counters {
     fn default() -> Counters {
         Counters {
             answers: Default::default(),
-            systems: [const { Count::ZERO }; SystemSlot::COUNT],
+            systems: std::array::from_fn(|_| Count::default()),
             countme: Default::default(),
             pages: Default::default(),
             refusals: Default::default(),

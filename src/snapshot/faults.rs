@@ -2,8 +2,8 @@
 //! client depends on them.
 //!
 //! Lives here: how they are kept small. Who is away is so for all repos, and who is behind is so for a few; so each
-//! (mirror, family, protocol) has runs over the repos in their order, and a run goes on over repos whose tree the mirror
-//! does not carry.
+//! (mirror, family, protocol) has runs over the repos in their order, and a run goes on over repos whose tree the
+//! mirror does not carry.
 //! Not here: what a finding's number means (`verdicts`).
 
 use zerocopy::little_endian::U32;
@@ -97,8 +97,8 @@ pub(super) fn runs(
 }
 
 impl<B: AsRef<[u8]>> View<B> {
-    /// Why a mirror is not good for a repo over a family by a protocol; none when it is good, when it does not carry the
-    /// tree by that protocol, or when nobody has looked.
+    /// Why a mirror is not good for a repo over a family by a protocol; none when it is good, when it does not carry
+    /// the tree by that protocol, or when nobody has looked.
     pub fn fault(&self, repo: RepoIndex, mirror: MirrorIndex, family: Family, protocol: Protocol) -> Option<Fault> {
         self.base_by(mirror, self.repo(repo)?.tree, protocol)?;
         let starts = self.records::<U32>(Section::FaultStarts);

@@ -30,8 +30,8 @@
 //! | lists | `ListRecord` | ordered mirrors in `members`, going on in another list |
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
-//! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol`, and the end |
-//! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both sections empty when nobody looked |
+//! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol`; the end |
+//! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both are empty without a fault |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -280,8 +280,8 @@ pub struct NetworkRecord {
     pub target: U32,
 }
 
-/// From which repo on a mirror is not good for which reason, over one family by one protocol. It goes for all repos up to
-/// the next record's, as far as the mirror carries their tree.
+/// From which repo on a mirror is not good for which reason, over one family by one protocol. It goes for all repos up
+/// to the next record's, as far as the mirror carries their tree.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct FaultRecord {

@@ -81,7 +81,7 @@ pub struct Mirror<'a> {
 }
 
 impl Mirror<'_> {
-    /// Whether it is a base URL that a cloud has itself: that is called `aws/eu-west-1 #1`, and no host has such a name.
+    /// Whether it is a base URL that a cloud has itself: that is called `aws/eu-west-1 #1`, as no host is.
     pub fn is_of_cloud(&self) -> bool {
         self.name.contains(' ')
     }

@@ -1,12 +1,12 @@
 //! `Population`: clients that are made up, in the shares of countries that mirror lists see.
 //!
-//! The shares are rounded and by feel, in the proportions that public counts of such populations show: they are those of
-//! servers, which are where data centres are, not those of people. Who knows better has a log.
+//! The shares are rounded and by feel, in the proportions that public counts of such populations show: they are those
+//! of servers, which are where data centres are, not those of people. Who knows better has a log.
 //!
 //! A client is a network: an address out of the GeoIP table's own ranges for its country. It asks for one repo once in
 //! each hour of a day, so that it comes into many turns. A seed decides everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::answer::{Atlas, Query};
@@ -71,6 +71,8 @@ const SHARES: [(&str, u32); 44] = [
     ("CL", 3),
     ("PT", 2),
 ];
+/// How much more often than another a release is asked for that has an alias: it is the one that is current.
+const CURRENT_WEIGHT: u32 = 1000;
 /// Architectures, and how much more often than another one they are asked for.
 const ARCHES: [(&str, u32); 2] = [("x86_64", 90), ("aarch64", 8)];
 /// First 16 bits of IPv6 networks that are in use nearly everywhere.
@@ -140,7 +142,7 @@ impl Population {
     }
 }
 
-/// The repos of a snapshot, those of architectures that many have first.
+/// The repos of a snapshot, and how often each is asked for.
 struct Repos {
     names: Vec<[String; 3]>,
     /// Sum of the weights up to each.
@@ -159,8 +161,15 @@ impl Repos {
         };
         let mut repos = Repos { names: Vec::new(), reached: Vec::new() };
         let mut reached = 0;
-        for name in indexes.into_iter().filter_map(|index| view.repo_name(index)) {
-            let weight = ARCHES.iter().find(|(arch, _)| *arch == name.arch).map_or(1, |(_, weight)| *weight);
+        let current: HashSet<RepoIndex> = view
+            .keys()
+            .into_iter()
+            .filter(|([release, ..], index)| view.repo_name(*index).is_some_and(|name| name.release != *release))
+            .map(|(_, index)| index)
+            .collect();
+        for (index, name) in indexes.into_iter().filter_map(|index| Some((index, view.repo_name(index)?))) {
+            let age = if current.contains(&index) { CURRENT_WEIGHT } else { 1 };
+            let weight = age * ARCHES.iter().find(|(arch, _)| *arch == name.arch).map_or(1, |(_, weight)| *weight);
             reached += u64::from(weight);
             repos.names.push([name.release, name.arch, name.name].map(str::to_owned));
             repos.reached.push(reached);

@@ -216,9 +216,8 @@ mod tests {
     use super::*;
 
     fn line(second: u64, query: &str, user_agent: &str) -> String {
-        format!(
-            "192.0.2.1 - - [22/Nov/2026:05:04:{second:02} +0000] \"GET /?{query} HTTP/1.1\" 200 7 \"-\" \"{user_agent}\""
-        )
+        let time = format!("22/Nov/2026:05:04:{second:02} +0000");
+        format!("192.0.2.1 - - [{time}] \"GET /?{query} HTTP/1.1\" 200 7 \"-\" \"{user_agent}\"")
     }
 
     fn rows(tables: &Tables) -> Vec<(&'static str, Vec<(String, u64)>)> {

@@ -75,6 +75,8 @@ struct Client {
     /// `asked`, `inventory`, `geoip` or `unknown`.
     place_from: &'static str,
     place_why: String,
+    /// Whose GeoIP table is asked.
+    geoip: String,
     turn: usize,
     turn_count: usize,
 }
@@ -148,7 +150,7 @@ fn asker(atlas: &Atlas, query: &Query, client: IpAddr, whereabouts: &Whereabouts
     let (place_from, place_why) = match whereabouts.reason {
         Reason::Asked => ("asked", format!("asked for by cc={}", printable(query.cc.bytes()))),
         Reason::Told(network) => ("inventory", format!("told by the inventory of {network}")),
-        Reason::Geo(code) => ("geoip", format!("the GeoIP table says {code} ({})", atlas.geo_table().source())),
+        Reason::Geo(code) => ("geoip", format!("the GeoIP table says {code}")),
         Reason::Unknown => ("unknown", "the GeoIP table does not know the address".to_owned()),
     };
     Client {
@@ -161,6 +163,7 @@ fn asker(atlas: &Atlas, query: &Query, client: IpAddr, whereabouts: &Whereabouts
         place,
         place_from,
         place_why,
+        geoip: atlas.geo_table().source().to_owned(),
         turn,
         turn_count: view.turn_count(),
     }

@@ -6,8 +6,12 @@ use super::candidate::{Candidate, Fault, Reason};
 use super::{CANDIDATES_MAX, Client, Explanation, Walk};
 use crate::turn::TURN_SECONDS;
 
+/// Columns of a terminal that everybody has.
+const COLUMNS: usize = 80;
+/// How far in faults are.
+const INDENT: usize = 10;
 /// Widest column of names. Longer ones stand out.
-const NAME_WIDTH_MAX: usize = 32;
+const NAME_WIDTH_MAX: usize = 30;
 
 impl fmt::Display for Explanation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,6 +59,7 @@ fn client(client: &Client, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         _ => writeln!(out, "network     none that the inventory names")?,
     }
     writeln!(out, "place       {}, {}", client.place, client.place_why)?;
+    writeln!(out, "geoip       {}", client.geoip)?;
     let network = if client.family == "ipv4" { "/24" } else { "/48" };
     let Client { turn, turn_count, .. } = client;
     writeln!(out, "turn        {turn} of {turn_count}, for all of its {network} and {} minutes", TURN_SECONDS / 60)
@@ -81,33 +86,31 @@ fn why(candidate: &Candidate, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     let text = match candidate.reason {
         Reason::Good => "good",
         Reason::Spare => "to spare",
-        Reason::Full => "good, after the last line",
-        Reason::Enough => "to spare, not needed",
+        Reason::Full => "good, list full",
+        Reason::Enough => "spare, not needed",
         Reason::Repeated => "named above",
-        Reason::Fault => "",
-        Reason::NoTree => "does not carry the tree",
-        Reason::NotSeen => "not seen over this family",
-        Reason::NotNamed => "not named for this family",
+        Reason::Fault => candidate.faults.first().map_or("bad", |fault| fault.finding),
+        Reason::NoTree => "without the tree",
+        Reason::NotSeen => "never seen",
+        Reason::NotNamed => "not for this family",
     };
-    let mut faults = faults(&candidate.faults).into_iter();
-    // The first fault stands for the reason where there is none, each further one is a line.
-    match text {
-        "" => writeln!(out, "{}", faults.next().unwrap_or_default())?,
-        _ => writeln!(out, "{text}")?,
-    }
-    faults.try_for_each(|fault| writeln!(out, "          {fault}"))
+    writeln!(out, "{text}")?;
+    faults(&candidate.faults).iter().try_for_each(|fault| writeln!(out, "{:INDENT$}{fault}", ""))
 }
 
 /// What was seen, by protocol; once where it was the same by all.
 fn faults(faults: &[Fault]) -> Vec<String> {
-    let told = |fault: &Fault| {
+    let is_same = |fault: &Fault| faults.iter().all(|one| (one.finding, &one.since) == (fault.finding, &fault.since));
+    let told = |fault: &Fault, protocol: &str| {
         let since = fault.since.get(..13).map_or_else(String::new, |hour| hour.replace('T', " "));
-        format!("{} since {since}h", fault.finding)
+        let what = format!("{protocol}{} since {since}h:", fault.finding);
+        let is_short = INDENT + what.len() + 1 + fault.meaning.len() <= COLUMNS;
+        let gap = if is_short { " ".to_owned() } else { format!("\n{:1$}", "", INDENT + 2) };
+        what + &gap + fault.meaning
     };
-    let texts: Vec<String> = faults.iter().map(told).collect();
-    match &texts[..] {
-        [first, rest @ ..] if rest.iter().all(|text| text == first) => vec![first.clone()],
-        _ => faults.iter().zip(texts).map(|(fault, text)| format!("{}: {text}", fault.protocol)).collect(),
+    match faults {
+        [first, ..] if is_same(first) => vec![told(first, "")],
+        _ => faults.iter().map(|fault| told(fault, &format!("{} ", fault.protocol))).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::bar::Bar;
 use super::failure::Failure;
-use super::{atlas, stats};
+use super::{atlas, logs};
 use crate::answer::{Atlas, Query};
 use crate::calendar::DAY_SECONDS;
 use crate::config::Config;
@@ -166,10 +166,10 @@ fn atlases(args: &Args, config: Config) -> Result<Vec<Arc<Atlas>>, Failure> {
 fn from_logs(args: &Args, ask: &mut dyn FnMut(&Query, std::net::IpAddr, u64)) -> Result<Asked, Failure> {
     let mut asked = Asked { requests: 0, passed_over: 0, requests_per_day: None };
     let mut span: Option<(u64, u64)> = None;
-    let bar = Bar::of_bytes("asking", stats::total_bytes(&args.log));
+    let bar = Bar::of_bytes("asking", logs::total_bytes(&args.log));
     let mut done_bytes = 0;
     for path in &args.log {
-        done_bytes += stats::read(path, &mut |line| {
+        done_bytes += logs::read(path, |line| {
             let Some((text, read_bytes)) = line else {
                 asked.passed_over += 1;
                 return;

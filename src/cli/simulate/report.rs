@@ -13,7 +13,7 @@ use crate::traffic::{Limits, Load, MirrorLoad, Move, Warning, moves};
 /// Shares of first places below this are never too much, as a part of 1.
 pub const SHARE_MIN: f64 = 0.001;
 /// Widest column of names. Longer ones stand out.
-const NAME_WIDTH_MAX: usize = 30;
+const NAME_WIDTH_MAX: usize = 28;
 
 /// What was asked.
 pub struct Asked {

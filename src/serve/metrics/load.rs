@@ -1,7 +1,7 @@
 //! What was asked for, by whom, and who carries it: families whose labels are names.
 //!
-//! Their sets are bounded: names of repos, countries and mirrors come from snapshots, those of systems from a table of a
-//! fixed size (`systems`); what is beyond is `other`.
+//! Their sets are bounded: names of repos, countries and mirrors come from snapshots, those of systems from a table of
+//! a fixed size (`systems`); what is beyond is `other`.
 
 use super::text::Text;
 use crate::place::Code;
