@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How the progress of reading is shown when the end is known.
-const BYTES: &str = "{msg:8} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+const BYTES: &str = "{msg:8} {wide_bar} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4} left";
 /// And when it is not.
-const BYTES_ENDLESS: &str = "{msg:8} {spinner} {bytes}  {bytes_per_sec}";
+const BYTES_ENDLESS: &str = "{msg:8} {spinner} {bytes:>10} {bytes_per_sec:>14}";
 /// How the progress of counting is shown.
-const COUNT: &str = "{msg:8} {wide_bar} {pos}/{len}  {per_sec}  {eta} left";
+const COUNT: &str = "{msg:8} {wide_bar} {pos:>9}/{len:9} {per_sec:>12} {eta:>4} left";
 
 /// Progress on a terminal. It is wiped off when it is dropped.
 pub struct Bar(Option<ProgressBar>);

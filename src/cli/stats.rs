@@ -37,7 +37,7 @@ pub struct Args {
     /// How to tell it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Rows of a table of text at most; CSV and JSON have all.
+    /// Rows of a table of text at most, the most frequent first; hours and days are all there, as in CSV and JSON all are.
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
     /// Configuration file, for its GeoIP database [default: the table in the program].
@@ -124,6 +124,8 @@ fn text(tables: &Tables, row_count_max: usize) -> String {
 
 fn write_table(table: &Table, row_count_max: usize, out: &mut String) -> std::fmt::Result {
     let Table { dimension, rows, other } = table;
+    // Hours without the last of them would be no day.
+    let row_count_max = if dimension.is_ordered() { rows.len() } else { row_count_max };
     let (shown, rest) = rows.split_at(rows.len().min(row_count_max));
     let further = rest.iter().map(|(_, count)| count).sum::<u64>() + other;
     let sum = rows.iter().map(|(_, count)| count).sum::<u64>() + other;

@@ -101,12 +101,22 @@ impl<B: AsRef<[u8]>> View<B> {
     /// the tree by that protocol, or when nobody has looked.
     pub fn fault(&self, repo: RepoIndex, mirror: MirrorIndex, family: Family, protocol: Protocol) -> Option<Fault> {
         self.base_by(mirror, self.repo(repo)?.tree, protocol)?;
+        let run = self.run(mirror, family, protocol)?;
+        let after = run.partition_point(|record| record.repo.get() <= repo.0);
+        Fault::unpacked(run.get(after.checked_sub(1)?)?.what.get())
+    }
+
+    /// A fault that a mirror has for any repo over a family by a protocol: after a few such faults a crawl leaves it
+    /// alone, and has nothing to say of the rest of its repos.
+    pub fn fault_of_any(&self, mirror: MirrorIndex, family: Family, protocol: Protocol) -> Option<Fault> {
+        self.run(mirror, family, protocol)?.iter().find_map(|record| Fault::unpacked(record.what.get()))
+    }
+
+    fn run(&self, mirror: MirrorIndex, family: Family, protocol: Protocol) -> Option<&[FaultRecord]> {
         let starts = self.records::<U32>(Section::FaultStarts);
         let slot = slot(mirror, family, protocol);
         let (start, end) = (starts.get(slot)?.get() as usize, starts.get(slot + 1)?.get() as usize);
-        let run = self.records::<FaultRecord>(Section::Faults).get(start..end)?;
-        let after = run.partition_point(|record| record.repo.get() <= repo.0);
-        Fault::unpacked(run.get(after.checked_sub(1)?)?.what.get())
+        self.records::<FaultRecord>(Section::Faults).get(start..end)
     }
 
     /// A mirror's base URL for a tree by a protocol; good for any repo or not.
@@ -185,6 +195,8 @@ mod tests {
         assert_eq!(found(&view, 1, Family::Ipv6), [Some(1), None, None, Some(2), None]);
         assert_eq!(found(&view, 0, Family::Ipv4), [None; 5], "that is another family");
         assert_eq!(found(&view, 9, Family::Ipv6), [None; 5], "there is no such mirror");
+        let any = |mirror| view.fault_of_any(MirrorIndex(mirror), Family::Ipv6, Protocol::Http).map(|one| one.finding);
+        assert_eq!([any(0), any(1), any(9)], [Some(4), Some(1), None]);
         let behind = view.fault(RepoIndex(0), MirrorIndex(1), Family::Ipv6, Protocol::Http).unwrap();
         assert_eq!(behind.since, NOW / 3600 * 3600, "the hour is kept");
         assert!(view.fault(RepoIndex(0), MirrorIndex(1), Family::Ipv6, Protocol::Https).is_none());

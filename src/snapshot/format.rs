@@ -30,8 +30,8 @@
 //! | lists | `ListRecord` | ordered mirrors in `members`, going on in another list |
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
-//! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol`; the end |
-//! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both are empty without a fault |
+//! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol` |
+//! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both are empty without any |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.

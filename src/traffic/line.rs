@@ -162,7 +162,8 @@ mod tests {
                 "",
             ),
             (
-                "::1 - - [21/Nov/2026:22:04:03 -0700] \"GET http://h:80/a/mirrorlist?x=1 HTTP/1.1\" 200 1 \"r\\\"\" \"u\\\"a\""
+                "::1 - - [21/Nov/2026:22:04:03 -0700] \"GET http://h:80/a/mirrorlist?x=1 HTTP/1.1\" 200 1 \
+                 \"r\\\"\" \"u\\\"a\""
                     .to_owned(),
                 "/a/mirrorlist",
                 Some("x=1"),

@@ -69,7 +69,7 @@ impl Dimension {
     }
 
     /// Whether its values have an order of their own, in which tables have them, else the most frequent is first.
-    fn is_ordered(self) -> bool {
+    pub fn is_ordered(self) -> bool {
         matches!(self, Dimension::Countme | Dimension::Hour | Dimension::Day)
     }
 }
@@ -249,7 +249,7 @@ mod tests {
         let (first, last) = tables.span.unwrap();
         assert_eq!(last - first, 4);
         let expected = [
-            ("repo", some(&[("baseos", 2), ("(none)", 1), ("extras\\u{1b}[2J", 1)])),
+            ("repo", some(&[("baseos", 2), ("(none)", 1), ("extras\\u{1b}[2j", 1)])),
             ("system", some(&[("(not libdnf)", 2), ("AlmaLinux 9.8", 2)])),
             ("countme", some(&[("2", 1)])),
             ("hour", some(&[("05", 4)])),

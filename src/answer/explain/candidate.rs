@@ -21,7 +21,8 @@ pub struct Candidate {
     pub position: Option<usize>,
     /// Why it is in or out.
     pub reason: Reason,
-    /// What was last seen of it by each protocol for which it is not good.
+    /// What was last seen of it by each protocol for which it is not good; of one that was left alone, what was seen of
+    /// it for another repo.
     pub faults: Vec<Fault>,
 }
 
@@ -41,6 +42,8 @@ pub enum Reason {
     Repeated,
     /// Out: what was last seen of it says so.
     Fault,
+    /// Out: the crawl left it alone after what it saw of it for other repos.
+    LeftAlone,
     /// Out: it does not carry the tree by a protocol of lists.
     NoTree,
     /// Out: nobody has looked at it over this family, or it has none.
@@ -118,6 +121,8 @@ impl<'a, B: AsRef<[u8]>> Walker<'a, B> {
         let carries = |protocol: &Protocol| self.view.base_by(index, self.repo.tree, *protocol).is_some();
         let fault_by = |protocol: Protocol| self.view.fault(self.index, index, self.family, protocol);
         let faults = protocols.iter().filter_map(|&by| Some(Fault::told(by, fault_by(by)?))).collect::<Vec<_>>();
+        let any_by = |protocol: Protocol| self.view.fault_of_any(index, self.family, protocol);
+        let elsewhere = protocols.iter().filter_map(|&by| Some(Fault::told(by, any_by(by)?))).collect::<Vec<_>>();
         let position = self.named.iter().position(|named| *named == index);
         let is_repeated = self.seen.contains(&index);
         let is_good = self.serving.base(index).is_some();
@@ -130,6 +135,7 @@ impl<'a, B: AsRef<[u8]>> Walker<'a, B> {
             None if is_spare => Reason::Enough,
             None if !protocols.iter().any(carries) => Reason::NoTree,
             None if !faults.is_empty() => Reason::Fault,
+            None if !elsewhere.is_empty() => Reason::LeftAlone,
             None if self.view.evidence() == Evidence::Crawled => Reason::NotSeen,
             None => Reason::NotNamed,
         };
@@ -139,7 +145,7 @@ impl<'a, B: AsRef<[u8]>> Walker<'a, B> {
             weight_mbps: mirror.weight,
             position: position.filter(|_| !is_repeated).map(|at| at + 1),
             reason,
-            faults,
+            faults: if reason == Reason::LeftAlone { elsewhere } else { faults },
         })
     }
 }

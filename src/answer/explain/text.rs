@@ -90,6 +90,7 @@ fn why(candidate: &Candidate, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::Enough => "spare, not needed",
         Reason::Repeated => "named above",
         Reason::Fault => candidate.faults.first().map_or("bad", |fault| fault.finding),
+        Reason::LeftAlone => "left alone, elsewhere:",
         Reason::NoTree => "without the tree",
         Reason::NotSeen => "never seen",
         Reason::NotNamed => "not for this family",
