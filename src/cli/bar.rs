@@ -9,7 +9,7 @@ const BYTES: &str = "{msg:8} {wide_bar} {bytes:>10}/{total_bytes:10} {bytes_per_
 /// And when it is not.
 const BYTES_ENDLESS: &str = "{msg:8} {spinner} {bytes:>10} {bytes_per_sec:>14}";
 /// How the progress of counting is shown.
-const COUNT: &str = "{msg:8} {wide_bar} {pos:>9}/{len:9} {per_sec:>12} {eta:>4} left";
+const COUNT: &str = "{msg:8} {wide_bar} {pos:>9}/{len:9} {eta:>4} left";
 
 /// Progress on a terminal. It is wiped off when it is dropped.
 pub struct Bar(Option<ProgressBar>);

@@ -145,7 +145,7 @@ fn table(report: &Report) -> String {
         }
     }
     text.push_str(&format!(
-        "{} mirrors, {} repos ({} changed, {} without an answer of their master), {} requests, {} bytes, {} s\n",
+        "{} mirrors, {} repos: {} changed, {} without an answer of their master\n{} requests, {} bytes, {} s\n",
         report.mirrors.len(),
         report.repos.len(),
         report.changed.len(),

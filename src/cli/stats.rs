@@ -37,7 +37,8 @@ pub struct Args {
     /// How to tell it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Rows of a table of text at most, the most frequent first; hours and days are all there, as in CSV and JSON all are.
+    /// Rows of a table of text at most, the most frequent first. Hours and days are all there, and in CSV and JSON all
+    /// rows are.
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
     /// Configuration file, for its GeoIP database [default: the table in the program].

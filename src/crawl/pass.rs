@@ -122,7 +122,7 @@ impl Recorder for Kept<'_> {
 
 /// Makes one complete pass over `targets` and keeps what it found, if it can be believed.
 ///
-/// `progress` hears of it every fifth of a second in which somebody answers, and at the beginning and end of each stage.
+/// `progress` hears of it a few times a second while somebody answers, and at the beginning and end of each stage.
 pub fn run(
     targets: &Targets,
     recorder: &mut dyn Recorder,
