@@ -131,7 +131,7 @@ fn lookup_tells_why() {
     assert_eq!(code, 0);
     for part in [
         "client      198.51.100.70 (ipv4)\n",
-        "repo        baseos of release 9.8 for x86_64, tree ember, path 9.8/BaseOS/x86_64/os/\n",
+        "repo        baseos of release 9.8 for x86_64\npath        9.8/BaseOS/x86_64/os/ in tree ember\n",
         "US-TX",
         "answer      8 of at most 10:\n  https://tx.ember.example/ember/9.8/BaseOS/x86_64/os/\n",
     ] {

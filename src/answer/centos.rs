@@ -11,7 +11,7 @@ use super::list::{List, Supply};
 use super::locate::Whereabouts;
 use super::query::Query;
 use crate::net::Family;
-use crate::snapshot::RepoIndex;
+use crate::snapshot::{MirrorIndex, PlaceIndex, RepoIndex};
 use crate::turn;
 
 /// What a request is answered with. Each is counted by itself.
@@ -63,6 +63,16 @@ impl Outcome {
         }
     }
 
+    /// What a list that is made of this is counted as.
+    pub fn of(supply: Supply) -> Outcome {
+        match supply {
+            Supply::Mirrors => Outcome::Listed,
+            Supply::LastResort => Outcome::LastResort,
+            Supply::OtherFamily => Outcome::OtherFamily,
+            Supply::Nothing => Outcome::Empty,
+        }
+    }
+
     /// The line that stands for it when there is no list.
     fn line(self) -> &'static [u8] {
         match self {
@@ -83,6 +93,8 @@ pub struct Answer<'a> {
     pub repo: Option<RepoIndex>,
     /// What is said of the repo before the list.
     comment: Option<&'a [u8]>,
+    /// The place that was answered for, when the repo is known.
+    pub place: Option<PlaceIndex>,
     list: Option<List<'a>>,
 }
 
@@ -90,6 +102,11 @@ pub struct Answer<'a> {
 const COMMENT: [&[u8]; 2] = [b"# ", b"\n"];
 
 impl Answer<'_> {
+    /// The mirrors that it names, in order.
+    pub fn mirrors(&self) -> &[MirrorIndex] {
+        self.list.as_ref().map_or(&[], List::mirrors)
+    }
+
     /// Length of the body, bytes.
     pub fn body_bytes(&self) -> usize {
         let comment_bytes = self.comment.map_or(0, |comment| COMMENT[0].len() + comment.len() + COMMENT[1].len());
@@ -131,7 +148,7 @@ pub fn answer<'a>(
     unix_seconds: u64,
     line_count_max: usize,
 ) -> Answer<'a> {
-    let refused = |outcome| Answer { outcome, repo: None, comment: None, list: None };
+    let refused = |outcome| Answer { outcome, repo: None, comment: None, place: None, list: None };
     let index = match find(atlas, query) {
         Ok(index) => index,
         Err(outcome) => return refused(outcome),
@@ -141,11 +158,11 @@ pub fn answer<'a>(
     let whereabouts = Whereabouts::find(atlas, client, query.cc.bytes());
     let turn = turn::of_client(client, unix_seconds, view.turn_count());
     let list = List::choose(view, &repo, Family::of(client), &whereabouts, turn, line_count_max);
-    let outcome = match list.supply() {
-        Supply::Mirrors => Outcome::Listed,
-        Supply::LastResort => Outcome::LastResort,
-        Supply::OtherFamily => Outcome::OtherFamily,
-        Supply::Nothing => Outcome::Empty,
-    };
-    Answer { outcome, repo: Some(index), comment: view.comment(index), list: Some(list) }
+    Answer {
+        outcome: Outcome::of(list.supply()),
+        repo: Some(index),
+        comment: view.comment(index),
+        place: Some(whereabouts.place),
+        list: Some(list),
+    }
 }

@@ -6,7 +6,7 @@
 
 use super::locate::Whereabouts;
 use crate::net::Family;
-use crate::snapshot::{Candidates, Ending, Repo, Row, Serving, View};
+use crate::snapshot::{Candidates, Ending, MirrorIndex, Repo, Row, Serving, View};
 
 /// Most mirrors a list can have, whatever the configuration.
 pub const LINES_MAX: usize = 64;
@@ -27,6 +27,7 @@ pub enum Supply {
 /// The mirrors for one client, in the order to try them.
 pub struct List<'a> {
     bases: [&'a [u8]; LINES_MAX],
+    mirrors: [MirrorIndex; LINES_MAX],
     count: usize,
     suffix: &'a [u8],
     supply: Supply,
@@ -44,7 +45,13 @@ impl<'a> List<'a> {
         turn: usize,
         count_max: usize,
     ) -> List<'a> {
-        let mut list = List { bases: [&[]; LINES_MAX], count: 0, suffix: repo.suffix, supply: Supply::Mirrors };
+        let mut list = List {
+            bases: [&[]; LINES_MAX],
+            mirrors: [MirrorIndex(0); LINES_MAX],
+            count: 0,
+            suffix: repo.suffix,
+            supply: Supply::Mirrors,
+        };
         let count_max = count_max.min(LINES_MAX);
         if list.fill(view, repo, family, whereabouts, turn, count_max) {
             return list;
@@ -106,7 +113,7 @@ impl<'a> List<'a> {
             let Some(base) = serving.base(mirror) else { continue };
             found = true;
             if !self.bases[..before].contains(&base) {
-                self.bases[self.count] = base;
+                (self.bases[self.count], self.mirrors[self.count]) = (base, mirror);
                 self.count += 1;
             }
         }
@@ -129,6 +136,11 @@ impl<'a> List<'a> {
     /// Base URLs in order, each with a final slash.
     pub fn bases(&self) -> &[&'a [u8]] {
         &self.bases[..self.count]
+    }
+
+    /// The mirrors whose base URLs these are, in the same order; none for a last resort.
+    pub fn mirrors(&self) -> &[MirrorIndex] {
+        if self.supply == Supply::LastResort { &[] } else { &self.mirrors[..self.count] }
     }
 
     /// What follows each base URL, with a final slash.

@@ -5,8 +5,10 @@
 //! - `list`     the mirrors it gets
 //! - `centos`   the CentOS mirrorlist dialect
 //! - `explain`  the same, step by step, for people
+//! - `agent`    what a User-Agent tells of a client's system
 //! - `atlas`    all that is known: snapshot, GeoIP table, client networks
 
+mod agent;
 mod atlas;
 pub mod centos;
 mod explain;
@@ -14,8 +16,9 @@ mod list;
 mod locate;
 mod query;
 
+pub use agent::System;
 pub use atlas::{Atlas, GeoBytes};
-pub use explain::{explain, time};
+pub use explain::{Address, CANDIDATES_MAX, Explanation, Wish, explain, time};
 pub use list::{LINES_MAX, List, Supply};
 pub use locate::{Reason, Whereabouts};
 pub use query::{PARAMETERS_MAX, Query, VALUE_BYTES_MAX, Value};

@@ -88,18 +88,31 @@ pub struct Query {
     pub repo: Value,
     /// `cc`: a place to be answered for instead of one's own.
     pub cc: Value,
+    /// `countme`: how long a client has been there, 1 to 4, told once a week; 0 in all other requests.
+    pub countme: u8,
+    /// `explain`: whether to tell why in place of the answer.
+    pub explain: bool,
 }
 
 impl Query {
+    const EMPTY: Query = Query {
+        release: Value::EMPTY,
+        arch: Value::EMPTY,
+        repo: Value::EMPTY,
+        cc: Value::EMPTY,
+        countme: 0,
+        explain: false,
+    };
+
     /// A query with these values, already decoded.
     pub fn of(release: &str, arch: &str, repo: &str, cc: &str) -> Query {
         let [release, arch, repo, cc] = [release, arch, repo, cc].map(|text| Value::of(text.as_bytes()));
-        Query { release, arch, repo: repo.to_lowercase(), cc }
+        Query { release, arch, repo: repo.to_lowercase(), cc, ..Query::EMPTY }
     }
 
-    /// Takes the parameters out of what follows the `?`. Unknown ones (`infra`, `countme`, `content`, …) are ignored.
+    /// Takes the parameters out of what follows the `?`. Unknown ones (`infra`, `content`, …) are ignored.
     pub fn parse(text: &[u8]) -> Query {
-        let mut query = Query { release: Value::EMPTY, arch: Value::EMPTY, repo: Value::EMPTY, cc: Value::EMPTY };
+        let mut query = Query::EMPTY;
         // Few queries have anything to decode. Folded without a branch: the compiler makes vector instructions of it.
         let is_plain = text.iter().fold(true, |plain, &byte| plain & (byte != b'%') & (byte != b'+'));
         let value_of = |text| if is_plain { Value::of(text) } else { Value::decode(text) };
@@ -111,10 +124,27 @@ impl Query {
                 b"arch" => query.arch = value_of(value),
                 b"repo" => query.repo = value_of(value).to_lowercase(),
                 b"cc" => query.cc = value_of(value),
+                b"countme" => query.countme = countme(value),
+                b"explain" => query.explain = !matches!(value, b"" | b"0"),
                 _ => {}
             }
         }
         query
+    }
+}
+
+/// The value of a parameter that only few requests have; empty when it is not there. Of one that comes twice the last
+/// one counts.
+pub fn parameter(text: &[u8], name: &[u8]) -> Value {
+    let parameters = text.split(|&byte| byte == b'&' || byte == b';').take(PARAMETERS_MAX);
+    let of_name = parameters.filter_map(|parameter| parameter.strip_prefix(name)?.strip_prefix(b"="));
+    of_name.last().map_or(Value::EMPTY, Value::decode)
+}
+
+fn countme(value: &[u8]) -> u8 {
+    match value {
+        [bucket @ b'1'..=b'4'] => bucket - b'0',
+        _ => 0,
     }
 }
 
@@ -150,6 +180,24 @@ mod tests {
         assert_eq!(value.bytes(), b"\0", "too long: names nothing, and is not missing");
         let just = "x".repeat(VALUE_BYTES_MAX);
         assert_eq!(Query::parse(format!("repo={just}").as_bytes()).repo.bytes(), just.as_bytes());
+    }
+
+    #[test]
+    fn rare_parameters_are_found_as_well() {
+        for (text, countme, explain) in [
+            ("countme=1&explain=1", 1, true),
+            ("countme=4&explain=yes", 4, true),
+            ("countme=0&explain=0", 0, false),
+            ("countme=5&explain=", 0, false),
+            ("countme=12&explain", 0, false),
+            ("countme=&countm=3", 0, false),
+        ] {
+            let query = Query::parse(text.as_bytes());
+            assert_eq!((query.countme, query.explain), (countme, explain), "{text}");
+        }
+        assert_eq!(parameter(b"a=1&ip=2001%3adb8::1;ipx=2&ip", b"ip").bytes(), b"2001:db8::1");
+        assert_eq!(parameter(b"ip=a&ip=b", b"ip").bytes(), b"b");
+        assert!(parameter(b"xip=1", b"ip").is_empty());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The command line: one file per command.
 //!
+//! - `atlas`      what commands that answer without serving answer from
+//! - `bar`        progress on a terminal
+//! - `csv`        lines of CSV
 //! - `failure`    `Failure`: what went wrong, and so the exit code
 //! - `serve`      answer requests
 //! - `crawl`      look at every mirror, keep what was found, publish what follows
@@ -9,28 +12,37 @@
 //! - `plan`       lists and verdicts → what would change, what the guard says, the publication
 //! - `clouds`     bring the address ranges of clouds up to date
 //! - `export`     lists for other people's frontends
+//! - `logs`       reading access logs
 //! - `lookup`     explain an answer
+//! - `simulate`   what answers would be, and so what mirrors would carry
+//! - `stats`      what an access log tells
 //! - `snapshot`   info, check, dump, diff of snapshot files
 //! - `rollback`   go back to an older snapshot
 //! - `mirrors`    what the crawler knows of mirrors
 //! - `import`     other people's inventories and list trees
 //! - `geoip`      compile and ask GeoIP tables
 
+mod atlas;
+mod bar;
 mod build;
 mod check;
 mod clouds;
 mod crawl;
+mod csv;
 mod export;
 mod failure;
 mod geoip;
 mod import;
+mod logs;
 mod lookup;
 mod mirrors;
 mod plan;
 mod publish;
 mod rollback;
 mod serve;
+mod simulate;
 mod snapshot;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -58,6 +70,8 @@ enum Command {
     #[command(subcommand)]
     Export(export::Command),
     Lookup(lookup::Args),
+    Simulate(simulate::Args),
+    Stats(stats::Args),
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     Rollback(rollback::Args),
@@ -80,6 +94,8 @@ pub fn main() -> ExitCode {
         Command::Clouds(command) => clouds::run(command),
         Command::Export(command) => export::run(command),
         Command::Lookup(args) => lookup::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Stats(args) => stats::run(&args),
         Command::Snapshot(command) => snapshot::run(command),
         Command::Rollback(args) => rollback::run(&args),
         Command::Mirrors(args) => mirrors::run(&args),

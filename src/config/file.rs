@@ -44,6 +44,10 @@ pub struct Config {
     pub trusted_proxies: Prefixes,
     /// Clients that may read `/metrics`.
     pub metrics_allow: Prefixes,
+    /// Clients that may have any answer explained.
+    pub explain_allow: Prefixes,
+    /// Whether every client may have its own answer explained.
+    pub explain_self: bool,
     /// How much of everything peers may take.
     pub limits: Limits,
     /// The crawler.
@@ -138,6 +142,8 @@ struct Written {
     access_log: Option<PathBuf>,
     trusted_proxies: Vec<String>,
     metrics_allow: Vec<String>,
+    explain_allow: Vec<String>,
+    explain_self: bool,
     connections_max: usize,
     idle_seconds: u64,
     head_seconds: u64,
@@ -202,7 +208,9 @@ impl Default for Written {
             lines_max: 10,
             access_log: None,
             trusted_proxies: Vec::new(),
-            metrics_allow: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+            metrics_allow: loopback(),
+            explain_allow: loopback(),
+            explain_self: false,
             connections_max: 100_000,
             idle_seconds: 60,
             head_seconds: 10,
@@ -211,6 +219,10 @@ impl Default for Written {
             crawl: WrittenCrawl::default(),
         }
     }
+}
+
+fn loopback() -> Vec<String> {
+    vec!["127.0.0.0/8".to_owned(), "::1".to_owned()]
 }
 
 impl Config {
@@ -304,6 +316,8 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         access_log: written.access_log.map(|log| if log.as_os_str() == "-" { log } else { place(log) }),
         trusted_proxies: prefixes("trusted_proxies", &written.trusted_proxies)?,
         metrics_allow: prefixes("metrics_allow", &written.metrics_allow)?,
+        explain_allow: prefixes("explain_allow", &written.explain_allow)?,
+        explain_self: written.explain_self,
         limits: Limits {
             connections_max: within("connections_max", written.connections_max as u64, 1..=10_000_000)? as usize,
             idle: seconds("idle_seconds", written.idle_seconds)?,

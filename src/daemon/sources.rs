@@ -171,6 +171,8 @@ fn settings(config: &Config) -> Settings {
         lines_max: config.lines_max,
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_allow: config.metrics_allow.clone(),
+        explain_allow: config.explain_allow.clone(),
+        explain_self: config.explain_self,
     }
 }
 

@@ -20,7 +20,7 @@ use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status};
 use crate::net::{Family, Protocol};
 use crate::snapshot::Evidence;
-use crate::verdicts::{Catalog, MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
+use crate::verdicts::{Catalog, Finding, MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
 
 /// With so many good mirrors over a family a repo does without those that are behind. Picked by feel: nearly a full
 /// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
@@ -45,6 +45,8 @@ pub struct Known {
     pub standings: HashMap<Subject, Standing>,
     /// What masters have shown of folders of images.
     pub catalogs: HashMap<RepoId, Catalog>,
+    /// What was found where a mirror does not stand in the lists, and since when, seconds since 1970.
+    pub faults: HashMap<Subject, (Finding, u64)>,
     /// When the last look was, seconds since 1970.
     pub verified_at: u64,
 }
@@ -61,18 +63,18 @@ impl Known {
             with_truth.extend(catalog.images.keys().filter_map(|name| repos.get(&key.of_image(name))));
         }
         let mut verified_at = 0;
+        let mut faults = HashMap::new();
         let standings = state.verdicts()?.into_iter().map(|(subject, verdict)| {
             verified_at = verdict.evidence.at.max(verified_at);
+            if verdict.standing != Standing::In {
+                let is_behind = verdict.finding == Finding::Behind && verdict.behind_since != 0;
+                let since = if is_behind { verdict.behind_since } else { verdict.since };
+                faults.insert(subject, (verdict.finding, since));
+            }
             (subject, verdict.standing)
         });
-        Ok(Known {
-            standings: standings.collect(),
-            mirrors: state.mirrors()?,
-            repos,
-            with_truth,
-            catalogs,
-            verified_at,
-        })
+        let standings = standings.collect();
+        Ok(Known { standings, faults, mirrors: state.mirrors()?, repos, with_truth, catalogs, verified_at })
     }
 }
 
@@ -98,6 +100,23 @@ pub struct RepoGoods {
     pub is_judged: bool,
     /// Protocols of lists.
     pub protocols: Vec<Protocol>,
+    /// Why mirrors are not good, by mirror, family and protocol, for people.
+    pub faults: Vec<Fault>,
+}
+
+/// Why a mirror is not good for a repo over a family by a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The mirror.
+    pub mirror: Position,
+    /// Over which family.
+    pub family: Family,
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// What the last look found.
+    pub finding: Finding,
+    /// Since when it is behind or out, seconds since 1970.
+    pub since: u64,
 }
 
 /// Which mirrors each repo can be had from.
@@ -177,7 +196,8 @@ impl<'a> Judge<'a> {
                 }
                 let sources = Family::ALL
                     .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
-                RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
+                let faults = looks.faults.clone();
+                RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols, faults }
             }
             None => RepoGoods {
                 sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
@@ -185,6 +205,7 @@ impl<'a> Judge<'a> {
                 eligible: eligible.clone(),
                 is_judged: !self.has_crawled,
                 protocols,
+                faults: Vec::new(),
             },
         }
     }
@@ -229,6 +250,7 @@ pub(super) fn positions(inventory: &Inventory, test: impl Fn(&Mirror) -> bool) -
 struct Looks {
     good: ByFamily<ByProtocol>,
     behind: ByFamily<ByProtocol>,
+    faults: Vec<Fault>,
 }
 
 /// What was found, by repo; repos without a single look have no entry.
@@ -243,12 +265,19 @@ fn looks(inventory: &Inventory, known: &Known) -> HashMap<RepoId, Looks> {
     for (subject, standing) in &known.standings {
         let looks = looks.entry(subject.repo).or_default();
         let Some(&position) = positions.get(&subject.mirror) else { continue };
+        if let Some(&(finding, since)) = known.faults.get(subject) {
+            let Subject { family, protocol, .. } = *subject;
+            looks.faults.push(Fault { mirror: position, family, protocol, finding, since });
+        }
         let set = match standing {
             Standing::In => &mut looks.good,
             Standing::Late => &mut looks.behind,
             Standing::Out => continue,
         };
         set[subject.family as usize][subject.protocol as usize].insert(position);
+    }
+    for looks in looks.values_mut() {
+        looks.faults.sort_by_key(|fault| (fault.mirror, fault.family, fault.protocol));
     }
     looks
 }

@@ -24,10 +24,10 @@ use std::collections::HashMap;
 
 use crate::inventory::{Distribution, Inventory, Mirror, Status, World};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{Builder, CarriedEntry, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
+use crate::snapshot::{self, Builder, CarriedEntry, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
 use crate::turn::Entrant;
 use goods::repos_of;
-pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
+pub use goods::{ByProtocol, Fault, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
 pub use images::FolderGoods;
 pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
@@ -164,12 +164,13 @@ fn add_repos(
 ) -> Result<(), Full> {
     for of in repos_of(inventory) {
         let Some(&tree) = numbers.trees.get(of.tree) else { continue };
+        let known = goods.repos.get(&of.key);
         let suffix = suffix_of(&of.release.dir, &of.repo.path, &of.key.arch);
-        let mut carried = numbers.carried(builder, goods.repos.get(&of.key), &suffix, tree, directory);
+        let mut carried = numbers.carried(builder, known, &suffix, tree, directory);
         if let Some((directory, sets)) = vaults.lists(builder, &of, numbers.row_count) {
             carried = CarriedEntry { directory: [directory; 2], sets, ..carried };
         }
-        builder.repo(&RepoEntry {
+        let index = builder.repo(&RepoEntry {
             name: &of.repo.name,
             release: &of.release.name,
             aliases: &of.release.aliases,
@@ -177,6 +178,11 @@ fn add_repos(
             carried,
             comment: of.release.sunset.as_deref(),
         })?;
+        for fault in known.iter().flat_map(|repo| &repo.faults) {
+            let Some(&mirror) = numbers.index_of.get(&fault.mirror) else { continue };
+            let why = snapshot::Fault { finding: fault.finding as u8, since: fault.since };
+            builder.fault(index, mirror, fault.family, fault.protocol, why);
+        }
     }
     Ok(())
 }

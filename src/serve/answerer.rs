@@ -6,13 +6,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::counters::Page;
+use super::counters::{Dialect, Page};
 use super::edition::Edition;
+use super::ledger::Tally;
 use super::log::{AccessLog, Line};
 use super::metrics;
 use super::worker::Shared;
 use super::{Counters, edition::Live};
-use crate::answer::{Query, centos};
+use crate::answer::{self, Address, Query, Wish, centos};
 use crate::http::{
     After, Answer, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
 };
@@ -22,6 +23,8 @@ use crate::net::{Family, client_address};
 const ALLOWED: &str = "GET, HEAD";
 /// Fields of every list. No cache may keep it: another client's list is another.
 const LIST_FIELDS: &str = "Content-Type: text/plain\r\nCache-Control: no-store\r\n";
+/// Fields of an explanation as JSON. As text it has those of a list.
+const JSON_FIELDS: &str = "Content-Type: application/json\r\nCache-Control: no-store\r\n";
 
 /// What a request was answered with, for the log.
 struct Done {
@@ -34,6 +37,7 @@ pub struct Answerer {
     shared: Arc<Shared>,
     edition_number: u64,
     edition: Arc<Edition>,
+    tally: Arc<Tally>,
     counters: Arc<Counters>,
     clock: Clock,
     log: Option<AccessLog>,
@@ -46,10 +50,12 @@ impl Answerer {
     pub fn new(shared: Arc<Shared>, worker: usize, clock: Clock, log: Option<AccessLog>) -> Answerer {
         let (edition_number, edition) = shared.live.current();
         let counters = Arc::clone(&shared.counters[worker]);
+        let tally = shared.ledger.open(&edition.atlas);
         Answerer {
             shared,
             edition_number,
             edition,
+            tally,
             counters,
             clock,
             log,
@@ -62,7 +68,11 @@ impl Answerer {
     pub fn turn(&mut self, now: std::time::SystemTime) {
         let live: &Live = &self.shared.live;
         if live.number() != self.edition_number {
-            (self.edition_number, self.edition) = live.current();
+            let (number, edition) = live.current();
+            if !Arc::ptr_eq(&edition.atlas, &self.edition.atlas) {
+                self.tally = self.shared.ledger.change_over(Some(&self.tally), &edition.atlas);
+            }
+            (self.edition_number, self.edition) = (number, edition);
         }
         self.clock.set(now);
         if let Some(log) = &mut self.log {
@@ -97,7 +107,7 @@ impl Answerer {
         self.peer = peer;
     }
 
-    fn route(&self, request: &Request<'_>, client: IpAddr, out: &mut Vec<u8>) -> Done {
+    fn route(&self, request: &Request<'_>, client: IpAddr, user_agent: &[u8], out: &mut Vec<u8>) -> Done {
         let reply = if self.is_stopping { Reply::to(request).closing() } else { Reply::to(request) };
         let is_known = matches!(request.path(), b"/" | b"/mirrorlist" | b"/metrics" | b"/healthz" | b"*");
         if is_known && !matches!(request.method(), Method::Get | Method::Head) {
@@ -106,7 +116,7 @@ impl Answerer {
             return Done { status: Status::MethodNotAllowed, body_bytes };
         }
         let (status, body_bytes) = match request.path() {
-            b"/" | b"/mirrorlist" => self.list(request, client, reply, out),
+            b"/" | b"/mirrorlist" => self.list(request, client, user_agent, reply, out),
             b"/healthz" => self.text(Page::Health, Status::Ok, reply, "ok", out),
             b"/metrics" => self.metrics(client, reply, out),
             _ => self.text(Page::NotFound, Status::NotFound, reply, "there is nothing at this path", out),
@@ -114,14 +124,65 @@ impl Answerer {
         Done { status, body_bytes }
     }
 
-    fn list(&self, request: &Request<'_>, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
+    fn list(
+        &self,
+        request: &Request<'_>,
+        client: IpAddr,
+        user_agent: &[u8],
+        reply: Reply,
+        out: &mut Vec<u8>,
+    ) -> (Status, usize) {
         let query = Query::parse(request.query().unwrap_or_default());
+        if query.explain {
+            return self.explain(request, &query, client, reply, out);
+        }
         let line_count_max = self.edition.settings.lines_max;
         let answer = centos::answer(&self.edition.atlas, &query, client, self.clock.unix_seconds(), line_count_max);
-        self.counters.answered(Family::of(client), answer.outcome);
+        self.counters.answered(Dialect::Centos, Family::of(client), answer.outcome);
+        if let (Some(repo), Some(place)) = (answer.repo, answer.place) {
+            self.tally.listed(repo, place, answer.mirrors().first().copied());
+            self.counters.listed_to(self.shared.systems.slot(user_agent), query.countme);
+        }
         let mut body = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(LIST_FIELDS).body();
         answer.write(body.out());
         (Status::Ok, body.finish())
+    }
+
+    /// Tells why, in place of the answer. Another's address is for those who may have any answer explained.
+    fn explain(
+        &self,
+        request: &Request<'_>,
+        query: &Query,
+        client: IpAddr,
+        reply: Reply,
+        out: &mut Vec<u8>,
+    ) -> (Status, usize) {
+        let accept = request.header("accept").unwrap_or_default();
+        let wish = Wish::parse(request.query().unwrap_or_default(), accept);
+        let settings = &self.edition.settings;
+        let may_all = settings.explain_allow.contains(client);
+        let address = match wish.address {
+            Address::Own => client,
+            Address::Of(address) if may_all || address == client => address,
+            Address::Of(_) => {
+                return self.text(Page::Forbidden, Status::Forbidden, reply, "`ip` is not for this address", out);
+            }
+            Address::Bad => {
+                return self.text(Page::BadAddress, Status::BadRequest, reply, "`ip` is no address", out);
+            }
+        };
+        if !may_all && !settings.explain_self {
+            return self.text(Page::Forbidden, Status::Forbidden, reply, "explanations are not for this address", out);
+        }
+        self.count(Page::Explained);
+        let now = self.clock.unix_seconds();
+        let told = answer::explain(&self.edition.atlas, query, address, now, settings.lines_max);
+        let (fields, bytes) = match wish.is_json {
+            true => (JSON_FIELDS, told.json()),
+            false => (LIST_FIELDS, told.text().into_bytes()),
+        };
+        let body_bytes = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(fields).finish(&bytes);
+        (Status::Ok, body_bytes)
     }
 
     fn metrics(&self, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
@@ -150,7 +211,8 @@ impl Answer for Answerer {
         let trusted = &self.edition.settings.trusted_proxies;
         let client = client_address(self.peer, request.headers("x-forwarded-for"), trusted);
         let start = out.len();
-        let done = self.route(request, client, out);
+        let user_agent = request.header("user-agent").unwrap_or_default();
+        let done = self.route(request, client, user_agent, out);
         self.counters.answer_bytes.add((out.len() - start) as u64);
         if let Some(log) = &mut self.log {
             let line = Line {
@@ -160,7 +222,7 @@ impl Answer for Answerer {
                 status: done.status.code(),
                 body_bytes: done.body_bytes,
                 referer: request.header("referer").unwrap_or_default(),
-                user_agent: request.header("user-agent").unwrap_or_default(),
+                user_agent,
             };
             self.counters.log_lines_dropped.add(log.add(&line, self.clock.unix_seconds()));
         }

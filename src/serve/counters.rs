@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::systems::SystemSlot;
 use crate::answer::centos::Outcome;
 use crate::http::Refusal;
 use crate::net::Family;
@@ -15,8 +16,12 @@ pub enum Page {
     Health,
     /// `/metrics`.
     Metrics,
-    /// `/metrics`, asked for by somebody who may not.
+    /// An explanation of an answer.
+    Explained,
+    /// `/metrics` or an explanation, asked for by somebody who may not.
     Forbidden,
+    /// An explanation for what is no address.
+    BadAddress,
     /// A path that does not exist.
     NotFound,
     /// A method that is not allowed.
@@ -25,16 +30,45 @@ pub enum Page {
 
 impl Page {
     /// All, in the order of counters.
-    pub const ALL: [Page; 5] = [Page::Health, Page::Metrics, Page::Forbidden, Page::NotFound, Page::MethodNotAllowed];
+    pub const ALL: [Page; 7] = [
+        Page::Health,
+        Page::Metrics,
+        Page::Explained,
+        Page::Forbidden,
+        Page::BadAddress,
+        Page::NotFound,
+        Page::MethodNotAllowed,
+    ];
 
     /// As counters label it.
     pub fn label(self) -> &'static str {
         match self {
             Page::Health => "healthz",
             Page::Metrics => "metrics",
+            Page::Explained => "explained",
             Page::Forbidden => "forbidden",
+            Page::BadAddress => "bad_address",
             Page::NotFound => "not_found",
             Page::MethodNotAllowed => "method_not_allowed",
+        }
+    }
+}
+
+/// In which form a list is asked for and given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `release`, `arch` and `repo`, and lines of text.
+    Centos,
+}
+
+impl Dialect {
+    /// All, in the order of counters.
+    pub const ALL: [Dialect; 1] = [Dialect::Centos];
+
+    /// As counters label it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Dialect::Centos => "centos",
         }
     }
 }
@@ -61,11 +95,15 @@ impl Count {
 }
 
 /// What one worker counts. On cache lines of its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
-    /// Mirrorlist answers, by family and outcome.
-    pub answers: [[Count; Outcome::ALL.len()]; 2],
+    /// Mirrorlist answers, by dialect, family and outcome.
+    pub answers: [[[Count; Outcome::ALL.len()]; 2]; Dialect::ALL.len()],
+    /// Lists, by the system that libdnf tells of.
+    pub systems: [Count; SystemSlot::COUNT],
+    /// Lists with `countme`, by its value from 1.
+    pub countme: [Count; 4],
     /// Other answers.
     pub pages: [Count; Page::ALL.len()],
     /// Refused requests, by reason.
@@ -78,10 +116,33 @@ pub struct Counters {
     pub log_lines_dropped: Count,
 }
 
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            answers: Default::default(),
+            systems: std::array::from_fn(|_| Count::default()),
+            countme: Default::default(),
+            pages: Default::default(),
+            refusals: Default::default(),
+            answer_bytes: Count::default(),
+            event_loop: LoopCounts::default(),
+            log_lines_dropped: Count::default(),
+        }
+    }
+}
+
 impl Counters {
     /// Counts a mirrorlist answer.
-    pub fn answered(&self, family: Family, outcome: Outcome) {
-        self.answers[family as usize][outcome as usize].add(1);
+    pub fn answered(&self, dialect: Dialect, family: Family, outcome: Outcome) {
+        self.answers[dialect as usize][family as usize][outcome as usize].add(1);
+    }
+
+    /// Counts who was given a list. `countme`: 1 to 4, another for a request without.
+    pub fn listed_to(&self, system: SystemSlot, countme: u8) {
+        self.systems[system.position()].add(1);
+        if let Some(bucket) = usize::from(countme).checked_sub(1).and_then(|bucket| self.countme.get(bucket)) {
+            bucket.add(1);
+        }
     }
 }
 

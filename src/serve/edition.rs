@@ -15,6 +15,10 @@ pub struct Settings {
     pub trusted_proxies: Prefixes,
     /// Clients that may read `/metrics`.
     pub metrics_allow: Prefixes,
+    /// Clients that may have any answer explained.
+    pub explain_allow: Prefixes,
+    /// Whether every client may have its own answer explained.
+    pub explain_self: bool,
 }
 
 /// All that an answer depends on, frozen.

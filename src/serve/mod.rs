@@ -5,6 +5,8 @@
 //! - `edition`   `Live`: the settings and the atlas in use, changed over between turns
 //! - `clock`     `Clock`: the time of a turn, in the spellings that answers and logs need
 //! - `counters`  `Counters`: one block per worker, one writer each
+//! - `ledger`    `Tally`: counts by the numbers of one snapshot, and where they come together by name
+//! - `systems`   `Systems`: clients' systems, each with a number
 //! - `metrics`   the counters as OpenMetrics text
 //! - `proxied`   the header with which a proxy opens a connection
 //! - `log`       the access log: lines by workers, files by a thread of its own
@@ -15,14 +17,16 @@ mod answerer;
 mod clock;
 mod counters;
 mod edition;
+mod ledger;
 mod log;
 mod metrics;
 mod proxied;
+mod systems;
 mod worker;
 
 pub use answerer::Answerer;
 pub use clock::Clock;
-pub use counters::{Count, Counters, Vitals};
+pub use counters::{Count, Counters, Dialect, Vitals};
 pub use edition::{Edition, Live, Settings};
 pub use log::{AccessLog, LogError, LogWriter};
 pub use worker::{Listener, Shared, Worker};

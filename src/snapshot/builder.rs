@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
+use super::faults::{self, Fault};
 use super::format::*;
 use super::image_table::ImageTable;
 use super::view::Target;
@@ -119,6 +120,7 @@ pub struct Builder {
     networks: Vec<(IpNetwork, Target)>,
     asns: BTreeMap<Asn, GroupIndex>,
     comments: Vec<Text>,
+    faults: Vec<faults::Told>,
 }
 
 impl Builder {
@@ -147,6 +149,7 @@ impl Builder {
             networks: Vec::new(),
             asns: BTreeMap::new(),
             comments: Vec::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -276,6 +279,12 @@ impl Builder {
         self.asns.insert(asn, group);
     }
 
+    /// Tells why a mirror is not good for a repo over a family by a protocol.
+    pub fn fault(&mut self, repo: RepoIndex, mirror: MirrorIndex, family: Family, protocol: Protocol, fault: Fault) {
+        let slot = faults::slot(mirror, family, protocol);
+        self.faults.push(faults::Told { slot, repo: repo.0, what: fault.packed() });
+    }
+
     fn row_count(&self) -> usize {
         1 + self.places.len() + self.groups.len()
     }
@@ -308,6 +317,9 @@ impl Builder {
         for &(mirror, tree, protocol, text) in &self.bases {
             bases[(mirror * self.trees.len() + tree) * PROTOCOLS + protocol] = text;
         }
+        let trees: Vec<u32> = self.repos.iter().map(|repo| repo.carried.tree.get()).collect();
+        let (fault_starts, faults) = faults::runs(self.faults, self.mirrors.len(), &trees, &bases);
+        fits("faults", faults.len(), NONE as usize)?;
         let mut places = vec![PlaceRecord { code: [0; 8] }];
         places.extend(self.places.iter().map(|code| PlaceRecord { code: code.to_bytes() }));
         let sets: Vec<U64> = self.sets.items.iter().flatten().map(|&word| U64::new(word)).collect();
@@ -343,6 +355,8 @@ impl Builder {
         file.section(Section::Folders, &images.folders);
         file.section(Section::Files, &images.files);
         file.section(Section::FolderKeys, &images.keys);
+        file.section(Section::FaultStarts, &fault_starts);
+        file.section(Section::Faults, &faults);
         Ok(file.finish(&head))
     }
 

@@ -52,7 +52,8 @@ impl<B: AsRef<[u8]>> View<B> {
         self.check_networks()?;
         self.check_asns()?;
         self.check_comments()?;
-        self.check_images()
+        self.check_images()?;
+        self.check_faults()
     }
 
     fn check_texts(&self) -> Result<(), CheckError> {
@@ -203,6 +204,23 @@ impl<B: AsRef<[u8]>> View<B> {
             let sound = Some(asn) > before && (group.0 as usize) < self.group_count();
             expect(sound, Section::Asns, record, "out of order or no such group")?;
             before = Some(asn);
+        }
+        Ok(())
+    }
+
+    fn check_faults(&self) -> Result<(), CheckError> {
+        let starts = self.records::<U32>(Section::FaultStarts);
+        let faults = self.records::<FaultRecord>(Section::Faults);
+        let expected = if faults.is_empty() { 0 } else { self.mirror_count() * FAMILIES * PROTOCOLS + 1 };
+        let ends = starts.last().map_or(0, |last| last.get() as usize) == faults.len();
+        expect(starts.len() == expected && ends, Section::FaultStarts, 0, "not a run per mirror, family, protocol")?;
+        for (record, pair) in starts.windows(2).enumerate() {
+            let Some(run) = faults.get(pair[0].get() as usize..pair[1].get() as usize) else {
+                return expect(false, Section::FaultStarts, record, "faults out of range");
+            };
+            let sound = run.is_sorted_by(|a, b| a.repo.get() < b.repo.get())
+                && run.last().is_none_or(|last| (last.repo.get() as usize) < self.repo_count());
+            expect(sound, Section::FaultStarts, record, "not over rising repos")?;
         }
         Ok(())
     }

@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 19 | sections: offset, length |
+//! | 48 | 16 × 21 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -35,6 +35,8 @@
 //! | folders | `FolderRecord` | folders of images, rising by branch, release, kind and architecture |
 //! | files | `FileRecord` | images; those of a folder are together, rising by name |
 //! | folder keys | `FolderKeyRecord` | what clients call folders, aliases too; rising |
+//! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol` |
+//! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both are empty without any |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -54,6 +56,8 @@ pub const CHECKED_FROM: usize = 16;
 pub const NONE: u32 = u32::MAX;
 /// Marks an absent place or protocol.
 pub const NONE_SHORT: u16 = u16::MAX;
+/// Marks a run of repos without fault.
+pub const FINDING_NONE: u8 = u8::MAX;
 /// Protocols a mirror may have a base URL for.
 pub const PROTOCOLS: usize = 3;
 /// Address families.
@@ -100,11 +104,15 @@ pub enum Section {
     Files,
     /// Names of folders.
     FolderKeys,
+    /// First fault by mirror, family and protocol.
+    FaultStarts,
+    /// Why mirrors are not good.
+    Faults,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 19] = [
+    pub const ALL: [Section; 21] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -124,6 +132,8 @@ impl Section {
         Section::Folders,
         Section::Files,
         Section::FolderKeys,
+        Section::FaultStarts,
+        Section::Faults,
     ];
 }
 
@@ -366,6 +376,18 @@ pub struct FolderKeyRecord {
     pub names: [Text; 4],
     /// The folder.
     pub folder: U32,
+}
+
+/// From which repo on a mirror is not good for which reason, over one family by one protocol. It goes for all repos up
+/// to the next record's, as far as the mirror carries their tree.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct FaultRecord {
+    /// The first repo.
+    pub repo: U32,
+    /// In the lowest 8 bits the number of the finding, `FINDING_NONE` for no fault; above them since when, hours since
+    /// 1970.
+    pub what: U32,
 }
 
 /// Number of a mirror in one snapshot.

@@ -8,6 +8,7 @@
 //! - `comments` the part of `View` that tells what is said of repos
 //! - `images`   the part of `View` that finds folders of images and their files
 //! - `image_table` the part of `Builder` that adds them
+//! - `faults`   why a mirror is not good for a repo, for people
 //! - `check`    walks every byte of a view, before publishing and before workers see it
 //! - `diff`     the lists as text, and what differs between two snapshots
 //! - `store`    `Store`: generations in a folder, published by rename
@@ -18,6 +19,7 @@ mod builder;
 mod check;
 mod comments;
 mod diff;
+mod faults;
 mod format;
 mod groups;
 mod image_table;
@@ -29,6 +31,7 @@ mod view;
 pub use builder::{Builder, CarriedEntry, DirectoryId, Full, ListId, RepoEntry, RowId, SetId};
 pub use check::CheckError;
 pub use diff::{Difference, diff, dump};
+pub use faults::Fault;
 pub use format::{
     DigestKind, Ending, Evidence, FolderIndex, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION,
 };

@@ -80,6 +80,13 @@ pub struct Mirror<'a> {
     pub weight: u32,
 }
 
+impl Mirror<'_> {
+    /// Whether it is a base URL that a cloud has itself: that is called `aws/eu-west-1 #1`, as no host is.
+    pub fn is_of_cloud(&self) -> bool {
+        self.name.contains(' ')
+    }
+}
+
 /// What mirrors carry, as an answer needs it: a repo, a folder of images, an image.
 #[derive(Clone, Copy, Debug)]
 pub struct Carried<'a> {
@@ -412,6 +419,8 @@ fn record_bytes(section: Section) -> usize {
         Section::Folders => size_of::<FolderRecord>(),
         Section::Files => size_of::<FileRecord>(),
         Section::FolderKeys => size_of::<FolderKeyRecord>(),
+        Section::FaultStarts => size_of::<U32>(),
+        Section::Faults => size_of::<FaultRecord>(),
     }
 }
 
