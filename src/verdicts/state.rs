@@ -5,8 +5,8 @@
 //!
 //! The file is SQLite, `verdicts.sqlite` in the state folder, in WAL mode: readers see the last whole pass while a
 //! crawler writes, and a crawler that is killed leaves what it found in a pass whole or not there at all. `synchronous`
-//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, never out
-//! of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
+//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, never
+//! out of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
 //!
 //! One process at a time may crawl: it holds a lock on `crawl.lock`, which the system drops with the process.
 
