@@ -11,7 +11,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mirrorlistd::net::{Family, Protocol};
-use mirrorlistd::verdicts::{Damping, Evidence, Finding, Keep, MirrorId, Observation, RepoId, RepoKey, State, Subject};
+use mirrorlistd::verdicts::{
+    Damping, Evidence, Finding, Keep, Learned, MirrorId, Observation, RepoId, RepoKey, State, Subject,
+};
 
 const MIRROR_COUNT: u32 = 600;
 const REPO_COUNT: u32 = 60;
@@ -35,7 +37,7 @@ fn main() {
             let finding = if run == 3 && mirror % 10 == 0 { Finding::Missing } else { Finding::Same };
             let batch = look_at(mirror, finding, BEGIN + run * 3_600 + u64::from(mirror));
             let begin = Instant::now();
-            changes += state.keep(&[], &[], &batch, &Damping::default()).expect("observe").len();
+            changes += state.keep(&Learned::default(), &batch, &Damping::default()).expect("observe").len();
             longest = longest.max(begin.elapsed());
         }
         let (wall, cpu) = (begin.elapsed(), cpu_time() - cpu);

@@ -18,7 +18,7 @@ use mirrorlistd::crawl::{
 use mirrorlistd::inventory::read_text;
 use mirrorlistd::net::{Family, Prefixes};
 use mirrorlistd::verdicts::{
-    Catalog, Change, Finding, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
+    Catalog, Change, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
 };
 
 /// Impatient, so that tests are short.
@@ -168,13 +168,8 @@ impl Recorder for Memory {
         Ok(HashMap::new())
     }
 
-    fn keep(
-        &mut self,
-        truths: &[(RepoId, &Truth)],
-        _: &[(RepoId, &Catalog)],
-        observations: &[Observation],
-    ) -> Result<Vec<Change>, StateError> {
-        self.truths.extend(truths.iter().map(|(repo, truth)| (*repo, (*truth).clone())));
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+        self.truths.extend(learned.truths.iter().map(|(repo, truth)| (*repo, (*truth).clone())));
         self.seen.extend_from_slice(observations);
         Ok(Vec::new())
     }

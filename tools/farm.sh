@@ -15,8 +15,9 @@
 #   lists/         the inventory: distribution `farm`, release 9.1 (9), x86_64 and aarch64, repos os, updates, extras…,
 #                  and ISO files for x86_64
 #   internal       networks that the farm is in, to be allowed to the crawler, one per line
-#   expected.tsv   mirror, kind, release/arch/repo (of an image release/arch/branch/kind/file), family, protocol, finding with the master at generation 1, finding
-#                  once it moved on to 2. A finding may be several, parted by `|`, any of which is right.
+#   expected.tsv   mirror, kind, release/arch/repo (of an image release/arch/branch/kind/file), family, protocol,
+#                  finding with the master at generation 1, finding once it moved on to 2. A finding may
+#                  be several, parted by `|`, any of which is right.
 #   mirrors.tsv    mirror, kind, IPv4 address, IPv6 address
 #   trapped.log    a line `trapped …` for each connection that nobody should have made
 #   access.log     of nginx: address and name of the mirror, request, status, User-Agent
@@ -229,8 +230,8 @@ finding() {
   esac
 }
 
-# What it should find of images: image_finding KIND FILE FAMILY PROTOCOL; FILE is empty for their folder. Only kinds that
-# repos do not speak for.
+# What it should find of images: image_finding KIND FILE FAMILY PROTOCOL; FILE is empty for their folder. Not of all
+# kinds.
 image_finding() {
   case $1 in
     partial)

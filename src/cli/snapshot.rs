@@ -15,7 +15,7 @@ pub enum Command {
     Info(One),
     /// Walk every byte of a snapshot; exit code 1 when something is wrong.
     Check(One),
-    /// Print every list as text: repo or image, family, place, and the first ten mirrors in the order of the first turn.
+    /// Print every list as text: repo or image, family, place, and the first ten mirrors in the first turn's order.
     Dump(One),
     /// Compare two snapshots: mirrors, repos and images that came and went, and lists that `dump` shows otherwise.
     Diff(Two),

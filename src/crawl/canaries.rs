@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::classify::Pointer;
 use super::look::Outcome;
 use super::targets::Targets;
 use crate::verdicts::{Class, Finding, MirrorId, RepoKey, Standing, Subject, Verdict};
@@ -32,7 +33,8 @@ pub fn failed<'a>(
 ) -> Vec<String> {
     let mut trees: BTreeMap<&str, Option<Finding>> = BTreeMap::new();
     let mut with_answer = HashSet::new();
-    for repo in &targets.repos {
+    // Nobody asks a master for an image by itself.
+    for repo in targets.repos.iter().filter(|repo| repo.pointer != Pointer::Image) {
         match silent.get(&repo.key) {
             Some(finding) => drop(trees.entry(&repo.tree).or_default().get_or_insert(*finding)),
             None => drop(with_answer.insert(repo.tree.as_str())),
@@ -114,11 +116,8 @@ mod tests {
             families: Family::ALL.to_vec(),
             master: false,
         };
-        Targets {
-            repos: vec![repo(0, "a"), repo(1, "a"), repo(2, "b")],
-            doors: (0..mirror_count).map(door).collect(),
-            ..Targets::default()
-        }
+        let repos = vec![repo(0, "a"), repo(1, "a"), repo(2, "b")];
+        Targets { repos, doors: (0..mirror_count).map(door).collect(), ..Targets::default() }
     }
 
     fn outcome(door: u32, finding: Finding) -> Outcome {

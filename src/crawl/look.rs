@@ -177,7 +177,7 @@ impl Look<'_> {
             return;
         }
         if self.targets.is_image(task.repo) {
-            let (finding, note) = self.judge_image(task.repo, &iso::as_head(reply), truth);
+            let (finding, note) = self.judge_image(task.repo, reply, is_byte, truth);
             let sha256 = truth.current().filter(|_| finding == Finding::Same).map(|shown| shown.sha256);
             evidence = Evidence { note, sha256, ..evidence };
             return self.found(lane, task, finding, evidence, Master::default(), took);
@@ -196,9 +196,10 @@ impl Look<'_> {
     }
 
     /// Holds a mirror's answer for an image or for a folder of images against the truth.
-    fn judge_image(&self, repo: u32, reply: &Reply, truth: &Truth) -> (Finding, String) {
+    fn judge_image(&self, repo: u32, reply: &Reply, is_byte: bool, truth: &Truth) -> (Finding, String) {
         match (self.targets.folders.get(&repo), truth.current()) {
             (Some(folder), _) => iso::judge_index(reply, &folder.names),
+            (None, Some(shown)) if is_byte => iso::judge(&iso::as_head(reply), shown),
             (None, Some(shown)) => iso::judge(reply, shown),
             (None, None) => (Finding::Different, "no master has shown it".to_owned()),
         }

@@ -22,8 +22,8 @@ use super::targets::Targets;
 use crate::dice::Dice;
 use crate::net::Family;
 use crate::verdicts::{
-    Catalog, Change, Class, Damping, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, State, StateError,
-    Subject, Truth, Verdict,
+    Catalog, Change, Class, Damping, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, Standing, State,
+    StateError, Subject, Truth, Verdict,
 };
 
 /// Ways to a master that are tried one after the other.
@@ -85,14 +85,9 @@ pub trait Recorder {
     fn verdicts(&self) -> Result<HashMap<Subject, Verdict>, StateError>;
     /// What masters have shown of folders of images.
     fn catalogs(&self) -> Result<HashMap<RepoId, Catalog>, StateError>;
-    /// Keeps what a pass found, all of it or nothing: what masters have shown of repos and of folders of images, and
-    /// what was observed of mirrors. Returns what that changed.
-    fn keep(
-        &mut self,
-        truths: &[(RepoId, &Truth)],
-        catalogs: &[(RepoId, &Catalog)],
-        observations: &[Observation],
-    ) -> Result<Vec<Change>, StateError>;
+    /// Keeps what a pass found, all of it or nothing: what masters have shown, and what was observed of mirrors.
+    /// Returns what that changed.
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError>;
 }
 
 /// The state, with the damping that observations change its verdicts by.
@@ -124,13 +119,8 @@ impl Recorder for Kept<'_> {
         self.state.catalogs()
     }
 
-    fn keep(
-        &mut self,
-        truths: &[(RepoId, &Truth)],
-        catalogs: &[(RepoId, &Catalog)],
-        observations: &[Observation],
-    ) -> Result<Vec<Change>, StateError> {
-        self.state.keep(truths, catalogs, observations, &self.damping)
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
+        self.state.keep(learned, observations, &self.damping)
     }
 }
 
@@ -441,14 +431,16 @@ impl Pass<'_> {
             self.report.mirrors.entry(door.name.clone()).or_default().add(outcome.finding);
         }
         self.report.seconds = self.crew.now_millis().saturating_sub(self.began_millis) / 1000;
-        let mut truths: Vec<(RepoId, &Truth)> = Vec::new();
-        let mut catalogs: Vec<(RepoId, &Catalog)> = Vec::new();
+        let mut learned = Learned::default();
         if !self.report.is_inconclusive() {
             let mut ids: Vec<RepoId> = self.learned.iter().map(|&repo| self.targets.repos[repo as usize].id).collect();
-            ids.sort_unstable();
-            catalogs = ids.iter().filter_map(|id| Some((*id, self.catalogs.get(id)?))).collect();
-            ids.retain(|id| !self.catalogs.contains_key(id));
-            truths = ids.into_iter().map(|id| (id, &self.truths[&id])).collect();
+            ids.sort_unstable_by_key(|id| id.0);
+            for id in ids {
+                match self.catalogs.get(&id) {
+                    Some(catalog) => learned.catalogs.push((id, catalog)),
+                    None => learned.truths.push((id, &self.truths[&id])),
+                }
+            }
         }
         let believed = |family| self.report.family(family).inconclusive.is_none();
         let believed = Family::ALL.map(believed);
@@ -463,8 +455,8 @@ impl Pass<'_> {
             observations.push(Observation { subject, finding: outcome.finding, evidence: outcome.evidence });
         }
         observations.sort_by_key(|one| (one.subject.mirror.0, one.subject.repo.0));
-        if !truths.is_empty() || !catalogs.is_empty() || !observations.is_empty() {
-            self.report.changes = recorder.keep(&truths, &catalogs, &observations)?;
+        if !learned.is_empty() || !observations.is_empty() {
+            self.report.changes = recorder.keep(&learned, &observations)?;
             self.report.observed = observations.len() as u64;
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Lives here: repos with the file that tells their state, folders of images, the images in them once they are known,
 //! and doors: a mirror's base URL for one tree and protocol. Mirrors that are not to be crawled have none, and releases
-//! with a vault no repos: nothing depends on them.
+//! with a vault no repos and images: nothing depends on them.
 //! Not here: which of them are looked at in a run (`schedule`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -6,8 +6,8 @@
 //! tree. A place has a file where its list is another one than that of the next wider place (its country, then the
 //! fallback), which is what frontends go on to. Client networks that get their mirrors alone are clouds.
 //!
-//! Folders of images are in `ipv4/BRANCH/RELEASE/isos/ARCH/`: `iso.PLACE` with the URLs of the folder, `FILE.PLACE` with
-//! those of an image; disk images are in `images` in place of `isos`. The original has them for IPv4 only.
+//! Folders of images are in `ipv4/BRANCH/RELEASE/isos/ARCH/`: `iso.PLACE` with the URLs of the folder, `FILE.PLACE`
+//! with those of an image; disk images are in `images` in place of `isos`. The original has them for IPv4 only.
 //!
 //! Not here: writing the files (`folder`).
 

@@ -136,10 +136,11 @@ impl ImageFolder<'_> {
 }
 
 impl Distribution {
-    /// All its folders of images, in file order.
+    /// All its folders of images, in file order. Releases with a vault have none: nobody says what is there.
     pub fn image_folders(&self) -> impl Iterator<Item = ImageFolder<'_>> {
         self.images.iter().flat_map(move |images| {
-            let releases = self.releases.iter().filter(|release| images.releases.contains(&release.name));
+            let has_them = |release: &&Release| images.releases.contains(&release.name) && release.vault.is_empty();
+            let releases = self.releases.iter().filter(has_them);
             releases.flat_map(move |release| {
                 let tree = images.tree.as_ref().unwrap_or(&release.tree).as_str();
                 let branch = images.branch.as_deref().unwrap_or(tree);

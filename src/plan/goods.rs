@@ -171,7 +171,8 @@ impl<'a> Judge<'a> {
     fn new(inventory: &'a Inventory, known: &'a Known) -> Judge<'a> {
         let has_crawled = !known.standings.is_empty();
         let unseen = positions(inventory, |mirror| !mirror.crawled);
-        Judge { inventory, known, has_crawled, looks: looks(inventory, known), unseen, eligible_of: HashMap::new() }
+        let looks = looks(inventory, known);
+        Judge { inventory, known, has_crawled, looks, unseen, eligible_of: HashMap::new() }
     }
 
     /// Who has what goes by `key` and lies in `tree`. `protocols`: those of lists.

@@ -1,7 +1,7 @@
 //! `Catalog`: the images of one folder, as its master's checksum file lists them and its server tells of them.
 //!
-//! Lives here: what is known of them, the marks by which generations are told apart, and how a catalog is kept. Not here:
-//! checksum files (`crawl`), who has the images (verdicts, as of repos).
+//! Lives here: what is known of them, the marks by which generations are told apart, and how a catalog is kept. Not
+//! here: checksum files (`crawl`), who has the images (verdicts, as of repos).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -138,7 +138,7 @@ impl State {
 
 /// Keeps what a master has shown of a folder. Images that it no longer lists are forgotten, with all verdicts: names of
 /// images change with every build, and what is gone does not come back.
-pub(super) fn put_catalog(transaction: &Transaction<'_>, folder: RepoId, catalog: &Catalog) -> rusqlite::Result<()> {
+pub(super) fn put(transaction: &Transaction<'_>, folder: RepoId, catalog: &Catalog) -> rusqlite::Result<()> {
     let upsert = "INSERT INTO catalogs (repo, checksum_file, torrent, answered, changed)
                   VALUES (?1, ?2, ?3, ?4, ?5)
                   ON CONFLICT DO UPDATE SET checksum_file = ?2, torrent = ?3, answered = ?4, changed = ?5";
@@ -188,7 +188,7 @@ fn forget(transaction: &Transaction<'_>, folder: RepoId, catalog: &Catalog) -> r
 mod tests {
     use super::*;
     use crate::verdicts::state::tests::observation;
-    use crate::verdicts::{Damping, Finding};
+    use crate::verdicts::{Damping, Finding, Learned, Observation};
 
     fn catalog(names: &[&str], bytes: u64) -> Catalog {
         let original = Original {
@@ -199,6 +199,11 @@ mod tests {
         };
         let images = names.iter().map(|&name| (name.to_owned(), original.clone())).collect();
         Catalog { checksum_file: "CHECKSUM".into(), torrent: None, answered: 100, changed: 100, images }
+    }
+
+    fn keep(state: &mut State, folder: RepoId, catalog: &Catalog, seen: &[Observation]) {
+        let learned = Learned { catalogs: vec![(folder, catalog)], ..Learned::default() };
+        state.keep(&learned, seen, &Damping::default()).unwrap();
     }
 
     #[test]
@@ -214,12 +219,12 @@ mod tests {
         let mut full = catalog(&["a.iso", "b.iso"], 7);
         full.images.get_mut("b.iso").unwrap().digest = None;
         full.images.get_mut("b.iso").unwrap().torrent = Some("b.torrent".into());
-        state.keep(&[], &[(shelf, &full)], &[], &Damping::default()).unwrap();
+        keep(&mut state, shelf, &full, &[]);
         assert_eq!(state.catalogs().unwrap()[&shelf], full);
         let seen: Vec<_> =
             [repo, shelf, images[0], images[1]].map(|repo| observation(mirror.0, repo.0, Finding::Same, 200)).to_vec();
-        state.keep(&[], &[], &seen, &Damping::default()).unwrap();
-        state.keep(&[], &[(shelf, &catalog(&["a.iso"], 7))], &[], &Damping::default()).unwrap();
+        keep(&mut state, shelf, &full, &seen);
+        keep(&mut state, shelf, &catalog(&["a.iso"], 7), &[]);
         let left = state.verdicts().unwrap();
         assert_eq!(left.len(), 3, "{left:?}");
         assert!(left.keys().all(|subject| subject.repo != images[1]));
@@ -246,7 +251,7 @@ mod tests {
             let mut state = State::open(folder.path()).unwrap();
             assert_eq!(state.repos().unwrap()[&key], repo, "what was there stays");
             let shelf = state.repo(&RepoKey::of_folder("alma", "9", "isos", "x")).unwrap();
-            state.keep(&[], &[(shelf, &catalog(&["a.iso"], 7))], &[], &Damping::default()).unwrap();
+            keep(&mut state, shelf, &catalog(&["a.iso"], 7), &[]);
             assert_eq!(state.catalogs().unwrap().len(), 1);
         }
         let connection = rusqlite::Connection::open(&file).unwrap();

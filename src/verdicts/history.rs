@@ -98,8 +98,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::verdicts::Damping;
     use crate::verdicts::state::tests::{observation, state};
+    use crate::verdicts::{Damping, Learned};
 
     const DAY: u64 = 86_400;
 
@@ -111,7 +111,9 @@ mod tests {
         let ages_hours = [400 * 24, 40 * 24 + 2, 40 * 24 + 1, 31 * 24 + 30, 29 * 24, 28 * 24 + 1, 28 * 24, 0];
         let findings = [Finding::Same, Finding::Missing].into_iter().cycle();
         for (age, finding) in ages_hours.into_iter().zip(findings) {
-            state.keep(&[], &[], &[observation(1, 1, finding, now - age * 3_600)], &Damping::default()).unwrap();
+            state
+                .keep(&Learned::default(), &[observation(1, 1, finding, now - age * 3_600)], &Damping::default())
+                .unwrap();
         }
         let ended = state.begin_run(now - 400 * DAY).unwrap();
         state.begin_run(now).unwrap();
@@ -143,7 +145,7 @@ mod tests {
             looks.sort_unstable();
             for (at, mirror, finding) in looks {
                 let finding = [Finding::Same, Finding::Missing, Finding::TimedOut][finding];
-                state.keep(&[], &[], &[observation(mirror, 1, finding, at)], &Damping::default()).unwrap();
+                state.keep(&Learned::default(), &[observation(mirror, 1, finding, at)], &Damping::default()).unwrap();
             }
             let times = |state: &State, mirror| -> BTreeSet<u64> {
                 state.history(MirrorId(mirror), None, 999).unwrap().iter().map(|past| past.evidence.at).collect()

@@ -28,7 +28,7 @@ pub use catalog::{Catalog, Original};
 pub use finding::{Class, Finding};
 pub use history::{Keep, Past};
 pub use run::{Run, RunCounts, RunId, RunOutcome};
-pub use state::{Change, State, StateError, Tally};
+pub use state::{Change, Learned, State, StateError, Tally};
 pub use subject::{MirrorId, RepoId, RepoKey, Subject};
 pub use truth::{Digest, Showing, Shown, Truth};
 pub use verdict::{Damping, Evidence, Observation, Standing, Verdict};

@@ -5,9 +5,8 @@
 //!
 //! The file is SQLite, `verdicts.sqlite` in the state folder, in WAL mode: readers see the last whole pass while a
 //! crawler writes, and a crawler that is killed leaves what it found in a pass whole or not there at all. `synchronous`
-//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, and
-//! never out of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy
-//! nothing.
+//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, never
+//! out of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
 //!
 //! One process at a time may crawl: it holds a lock on `crawl.lock`, which the system drops with the process.
 
@@ -20,7 +19,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::catalog::{Catalog, put_catalog};
+use super::catalog::{self, Catalog};
 use super::finding::Finding;
 use super::row;
 use super::schema::{self, Found};
@@ -116,6 +115,22 @@ pub struct Change {
     pub before: Option<(Standing, Finding)>,
     /// What is held now.
     pub after: Verdict,
+}
+
+/// What a pass has learned of masters.
+#[derive(Clone, Debug, Default)]
+pub struct Learned<'a> {
+    /// Of repos.
+    pub truths: Vec<(RepoId, &'a Truth)>,
+    /// Of folders of images.
+    pub catalogs: Vec<(RepoId, &'a Catalog)>,
+}
+
+impl Learned<'_> {
+    /// Whether it is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.truths.is_empty() && self.catalogs.is_empty()
+    }
 }
 
 /// How many subjects of a mirror and family stand so for the same reason.
@@ -329,17 +344,16 @@ impl State {
     /// Observations of one mirror lie side by side in the file, so those in the order of mirrors cost least.
     pub fn keep(
         &mut self,
-        truths: &[(RepoId, &Truth)],
-        catalogs: &[(RepoId, &Catalog)],
+        learned: &Learned<'_>,
         observations: &[Observation],
         damping: &Damping,
     ) -> Result<Vec<Change>, StateError> {
         self.changing("keep what was observed", |transaction| {
-            for (repo, truth) in truths {
+            for (repo, truth) in &learned.truths {
                 put_truth(transaction, *repo, truth)?;
             }
-            for (folder, catalog) in catalogs {
-                put_catalog(transaction, *folder, catalog)?;
+            for (folder, catalog) in &learned.catalogs {
+                catalog::put(transaction, *folder, catalog)?;
             }
             put_observations(transaction, observations, damping)
         })

@@ -30,7 +30,7 @@ pub struct Args {
     /// How to tell it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// One repo only: `9.8/x86_64/baseos`; one image: `9.8/x86_64/BRANCH/KIND/FILE`, or, with a final slash, the folder.
+    /// One repo only: `9.8/x86_64/baseos`; one image: `9.8/x86_64/BRANCH/KIND/FILE`; its folder: without FILE.
     #[arg(long, value_name = "RELEASE/ARCH/REPO", value_parser = repo_key)]
     repo: Option<RepoKey>,
 }

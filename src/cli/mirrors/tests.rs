@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::net::{Family, Protocol};
-use crate::verdicts::{Damping, Evidence, Finding, Observation, RunCounts, RunOutcome, Shown, Subject, Truth};
+use crate::verdicts::{Damping, Evidence, Finding, Learned, Observation, RunCounts, RunOutcome, Shown, Subject, Truth};
 
 const BEGIN: u64 = 1_795_000_000;
 
@@ -28,7 +28,7 @@ fn state() -> tempfile::TempDir {
         last_seen: times.1,
     };
     truth.show(shown, BEGIN);
-    state.keep(&[(baseos, &truth)], &[], &[], &Damping::default()).unwrap();
+    state.keep(&Learned { truths: vec![(baseos, &truth)], ..Learned::default() }, &[], &Damping::default()).unwrap();
     let run = state.begin_run(BEGIN).unwrap();
     let look = |mirror, family, finding, at, note: &str| Observation {
         subject: Subject { mirror, repo: baseos, family, protocol: Protocol::Http },
@@ -49,7 +49,7 @@ fn state() -> tempfile::TempDir {
         look(bad, Family::Ipv4, Finding::Missing, BEGIN + 3_600, "no such file"),
         look(bad, Family::Ipv6, Finding::TimedOut, BEGIN + 3, ""),
     ];
-    state.keep(&[], &[], &looks, &Damping::default()).unwrap();
+    state.keep(&Learned::default(), &looks, &Damping::default()).unwrap();
     let counts = RunCounts { mirrors: 2, good: 1, ..RunCounts::default() };
     state.end_run(run, BEGIN + 60, RunOutcome::Complete, &counts, "").unwrap();
     folder

@@ -19,8 +19,8 @@ use crate::crawl::targets::{Door, Folder, Repo, Targets};
 use crate::dice::Dice;
 use crate::net::{Family, Protocol};
 use crate::verdicts::{
-    Catalog, Change, Class, Finding, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject, Truth,
-    Verdict,
+    Catalog, Change, Class, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject,
+    Truth, Verdict,
 };
 
 /// Worlds that are played by a test run. Each has a few runs.
@@ -364,16 +364,16 @@ impl Recorder for Memory {
         Ok(self.catalogs.clone())
     }
 
-    fn keep(
-        &mut self,
-        truths: &[(RepoId, &Truth)],
-        catalogs: &[(RepoId, &Catalog)],
-        observations: &[Observation],
-    ) -> Result<Vec<Change>, StateError> {
+    fn keep(&mut self, learned: &Learned<'_>, observations: &[Observation]) -> Result<Vec<Change>, StateError> {
         self.keeps += 1;
-        self.changes += truths.len() + catalogs.len();
-        self.truths.extend(truths.iter().map(|(repo, truth)| (*repo, (*truth).clone())));
-        self.catalogs.extend(catalogs.iter().map(|(folder, catalog)| (*folder, (*catalog).clone())));
+        for (repo, truth) in &learned.truths {
+            self.truths.insert(*repo, (*truth).clone());
+            self.changes += 1;
+        }
+        for (folder, catalog) in &learned.catalogs {
+            self.catalogs.insert(*folder, (*catalog).clone());
+            self.changes += 1;
+        }
         for observation in observations {
             self.changes += 1;
             let standing = match observation.finding.class() {

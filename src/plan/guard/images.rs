@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::{Before, Kept, Minimums, Refusal};
-use crate::plan::FolderGoods;
-use crate::snapshot::{File, Folder, FolderIndex, View};
+use crate::net::Family;
+use crate::plan::{FolderGoods, RepoGoods};
+use crate::snapshot::{Carried, File, Folder, FolderIndex, View};
 use crate::verdicts::{Catalog, Original, RepoKey};
 
 /// Compares all folders of images.
@@ -30,18 +31,31 @@ pub(super) fn compare<B: AsRef<[u8]>>(
             let new = goods.catalog.as_ref().and_then(|catalog| catalog.images.get(name));
             let is_old = |old: &File<'_>| new.is_some_and(|new| new.mark() == original(old).mark());
             match old.filter(is_old) {
-                Some(old) => {
-                    let key = key.of_image(name);
-                    before.compare(&old.carried, &key, file, minimums, kept, refusals);
-                    refusals.extend(before.emptied(&old.carried, &key, file));
-                }
+                Some(old) => hold(before, &old.carried, &key.of_image(name), file, minimums, kept, refusals),
                 None => is_same = false,
             }
         }
         if is_same {
-            before.compare(&folder.carried, key, &mut goods.own, minimums, kept, refusals);
-            refusals.extend(before.emptied(&folder.carried, key, &goods.own));
+            hold(before, &folder.carried, key, &mut goods.own, minimums, kept, refusals);
         }
+    }
+}
+
+/// Holds what is planned for a folder or an image against what it is in the snapshot in use.
+fn hold<B: AsRef<[u8]>>(
+    before: &Before<'_, B>,
+    old: &Carried<'_>,
+    key: &RepoKey,
+    goods: &mut RepoGoods,
+    minimums: &Minimums,
+    kept: &mut Vec<Kept>,
+    refusals: &mut Vec<Refusal>,
+) {
+    for family in Family::ALL {
+        let (why, refused) = before.compare(old, key, family, goods, minimums);
+        kept.extend(why.map(|why| Kept { repo: key.clone(), family, why }));
+        refusals.extend(refused);
+        refusals.extend(before.emptied(old, key, family, goods));
     }
 }
 

@@ -7,7 +7,8 @@
 //!   mirrors that the inventory names, rounded up, so that in a small inventory a bad mirror can leave.
 //! - A repo that would have no mirror at all after that gets the project's own servers, whatever was found of them.
 //!
-//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use (`images`).
+//! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use
+//! (`images`).
 //!
 //! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back.
 //!
@@ -81,24 +82,26 @@ pub fn decide<B: AsRef<[u8]>>(
     let before = previous.map(|view| Before { view, positions, listed: &listed, unseen });
     let Decision { goods, kept, refusals } = &mut decision;
     for (key, repo) in &mut goods.repos {
-        let old = before.as_ref().and_then(|before| Some((before, find(before.view, key)?)));
-        if let Some((before, old)) = &old {
-            before.compare(old, key, repo, minimums, kept, refusals);
-        }
+        let old = previous.and_then(|view| find(view, key));
+        let held = before.as_ref().zip(old.as_ref());
         for family in Family::ALL {
+            let mut keep = |why| kept.push(Kept { repo: key.clone(), family, why });
+            if let Some((before, old)) = held {
+                let (why, refused) = before.compare(old, key, family, repo, minimums);
+                why.into_iter().for_each(&mut keep);
+                refusals.extend(refused);
+            }
             if repo.named_count(&listed, family) == 0 && resort_to(repo, family, &own) {
                 kept.push(Kept { repo: key.clone(), family, why: Keep::OwnServers });
             }
-        }
-        if let Some((before, old)) = &old {
-            refusals.extend(before.emptied(old, key, repo));
+            refusals.extend(held.and_then(|(before, old)| before.emptied(old, key, family, repo)));
         }
     }
     if let Some(before) = &before {
         images::compare(before, &mut goods.folders, minimums, kept, refusals);
-        let vaulted = goods::repos_of(inventory).filter(|of| !of.release.vault.is_empty()).count();
-        refusals.extend(repo_map(before.view, &listed, goods, vaulted, minimums));
     }
+    let vaulted = goods::repos_of(inventory).filter(|of| !of.release.vault.is_empty()).count();
+    refusals.extend(previous.and_then(|view| repo_map(view, &listed, goods, vaulted, minimums)));
     decision
 }
 
@@ -124,29 +127,13 @@ struct Before<'a, B> {
 }
 
 impl<B: AsRef<[u8]>> Before<'_, B> {
-    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, and keeps what is to be
-    /// kept.
+    /// Compares a repo, a folder of images or an image with what it is in the snapshot in use, over one family, and
+    /// keeps what is to be kept.
     fn compare(
         &self,
         old: &Carried<'_>,
         key: &RepoKey,
-        repo: &mut RepoGoods,
-        minimums: &Minimums,
-        kept: &mut Vec<Kept>,
-        refusals: &mut Vec<Refusal>,
-    ) {
-        for family in Family::ALL {
-            let (keep, refused) = self.compare_over(family, old, key, repo, minimums);
-            kept.extend(keep.map(|why| Kept { repo: key.clone(), family, why }));
-            refusals.extend(refused);
-        }
-    }
-
-    fn compare_over(
-        &self,
         family: Family,
-        old: &Carried<'_>,
-        key: &RepoKey,
         repo: &mut RepoGoods,
         minimums: &Minimums,
     ) -> (Option<Keep>, Vec<Refusal>) {
@@ -174,11 +161,10 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
         had
     }
 
-    /// The families over which something that had a list would have none.
-    fn emptied(&self, old: &Carried<'_>, key: &RepoKey, repo: &RepoGoods) -> impl Iterator<Item = Refusal> {
-        let is_emptied = |family| repo.named_count(self.listed, family) == 0 && has_list(self.view, old, family);
-        let families: Vec<Family> = Family::ALL.into_iter().filter(|family| is_emptied(*family)).collect();
-        families.into_iter().map(|family| Refusal::Emptied { repo: key.clone(), family })
+    /// Whether what had a list would have none.
+    fn emptied(&self, old: &Carried<'_>, key: &RepoKey, family: Family, repo: &RepoGoods) -> Option<Refusal> {
+        let is_emptied = repo.named_count(self.listed, family) == 0 && has_list(self.view, old, family);
+        is_emptied.then(|| Refusal::Emptied { repo: key.clone(), family })
     }
 
     fn halved(

@@ -57,11 +57,20 @@ fn truths_are_kept() {
     let mut truth = Truth::default();
     for number in [1, 2, 3, 2, 4, 5, 6, 7] {
         assert_ne!(truth.show(shown(number), 1_000 + u64::from(number)), Showing::Same);
-        state.keep(&[(RepoId(2), &truth)], &[], &[], &Damping::default()).unwrap();
+        state
+            .keep(&Learned { truths: vec![(RepoId(2), &truth)], ..Learned::default() }, &[], &Damping::default())
+            .unwrap();
         assert_eq!(state.truths().unwrap(), HashMap::from([(RepoId(2), truth.clone())]));
     }
     state
-        .keep(&[(RepoId(1), &Truth { answered: u64::MAX, ..Truth::default() })], &[], &[], &Damping::default())
+        .keep(
+            &Learned {
+                truths: vec![(RepoId(1), &Truth { answered: u64::MAX, ..Truth::default() })],
+                ..Learned::default()
+            },
+            &[],
+            &Damping::default(),
+        )
         .unwrap();
     drop(state);
     let truths = State::read(folder.path()).unwrap().truths().unwrap();
@@ -128,7 +137,7 @@ proptest! {
                 }
                 verdicts.insert(subject, after);
             }
-            prop_assert_eq!(state.keep(&[], &[], batch, &damping).unwrap(), changes);
+            prop_assert_eq!(state.keep(&Learned::default(), batch, &damping).unwrap(), changes);
         }
         drop(state);
         let state = State::read(folder.path()).unwrap();
@@ -175,7 +184,7 @@ fn one_crawler_and_many_readers() {
 
     let early = State::read(folder.path()).unwrap();
     assert_eq!(early.verdicts().unwrap().len(), 0);
-    crawler.keep(&[], &[], &[observation(1, 1, Finding::Same, 5)], &Damping::default()).unwrap();
+    crawler.keep(&Learned::default(), &[observation(1, 1, Finding::Same, 5)], &Damping::default()).unwrap();
     let mut late = State::read(folder.path()).unwrap();
     assert_eq!(late.verdicts().unwrap().len(), 1);
     assert_eq!(early.verdicts().unwrap().len(), 0, "a reader sees one moment");
@@ -198,20 +207,20 @@ fn a_pass_is_kept_whole_or_not_at_all() {
     unknown.push(observation(2, 1, Finding::Same, 5));
     let mut truth = Truth::default();
     truth.show(shown(1), 5);
-    let truths = [(RepoId(1), &truth)];
-    let error = state.keep(&truths, &[], &unknown, &Damping::default()).unwrap_err().to_string();
+    let learned = Learned { truths: vec![(RepoId(1), &truth)], ..Learned::default() };
+    let error = state.keep(&learned, &unknown, &Damping::default()).unwrap_err().to_string();
     assert!(error.contains("cannot keep what was observed: FOREIGN KEY"), "{error}");
     assert_eq!((state.verdicts().unwrap().len(), state.truths().unwrap().len()), (0, 0));
 
     // A disk that is full in the middle of the batch.
     let pages: i64 = state.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     state.connection.pragma_update(None, "max_page_count", pages + 4).unwrap();
-    let error = state.keep(&truths, &[], &batch, &Damping::default()).unwrap_err().to_string();
+    let error = state.keep(&learned, &batch, &Damping::default()).unwrap_err().to_string();
     assert!(error.contains("full"), "{error}");
     assert_eq!(state.verdicts().unwrap().len(), 0);
     state.connection.pragma_update(None, "max_page_count", pages + 4_000).unwrap();
     let before = State::read(folder.path()).unwrap();
-    assert_eq!(state.keep(&truths, &[], &batch, &Damping::default()).unwrap().len(), 500);
+    assert_eq!(state.keep(&learned, &batch, &Damping::default()).unwrap().len(), 500);
     assert_eq!((state.verdicts().unwrap().len(), state.truths().unwrap().len()), (500, 1));
     assert_eq!((before.verdicts().unwrap().len(), before.truths().unwrap().len()), (0, 0), "a reader sees no half");
 }
@@ -258,10 +267,10 @@ fn a_damaged_file_is_told_and_never_a_panic() {
     let mut state = state(folder.path(), 3, 20);
     let batch: Vec<Observation> =
         (0..60).map(|number| observation(number % 3 + 1, number / 3 + 1, Finding::Same, 5)).collect();
-    state.keep(&[], &[], &batch, &Damping::default()).unwrap();
+    state.keep(&Learned::default(), &batch, &Damping::default()).unwrap();
     let mut truth = Truth::default();
     truth.show(shown(1), 5);
-    state.keep(&[(RepoId(1), &truth)], &[], &[], &Damping::default()).unwrap();
+    state.keep(&Learned { truths: vec![(RepoId(1), &truth)], ..Learned::default() }, &[], &Damping::default()).unwrap();
     state.begin_run(5).unwrap();
     let whole = ask(&state).unwrap();
     drop(state);
@@ -314,7 +323,7 @@ fn observe_for_ever(folder: &Path) -> ! {
     for at in last.unwrap_or(0) + 1.. {
         let finding = if at % 2 == 0 { Finding::Same } else { Finding::Missing };
         let batch: Vec<Observation> = (1..=KILLED_REPO_COUNT).map(|repo| observation(1, repo, finding, at)).collect();
-        state.keep(&[], &[], &batch, &Damping::default()).unwrap();
+        state.keep(&Learned::default(), &batch, &Damping::default()).unwrap();
         println!("kept {at}");
     }
     unreachable!("time does not end")
