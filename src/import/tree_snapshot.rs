@@ -46,6 +46,7 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
             directory,
             sets,
             spares: [[None; 3]; 2],
+            revisions: &[],
         })?;
     }
     builder.finish()

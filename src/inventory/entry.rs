@@ -18,8 +18,19 @@ use crate::net::{Family, Protocol};
 use crate::place::Code;
 
 /// The names of the tables there are.
-pub(super) const KINDS: [&str; 10] =
-    ["distribution", "tree", "release", "repo", "mirror", "cloud", "cloud_region", "country", "nearby", "network"];
+pub(super) const KINDS: [&str; 11] = [
+    "distribution",
+    "tree",
+    "release",
+    "repo",
+    "repo_alias",
+    "mirror",
+    "cloud",
+    "cloud_region",
+    "country",
+    "nearby",
+    "network",
+];
 
 /// A text and where it stands.
 pub(super) type Text = Spanned<String>;
@@ -48,6 +59,7 @@ entry!(
         name: Text,
         title: Option<Text>,
         protocols: Option<Spanned<Vec<Protocol>>>,
+        fedora_name: Option<Text>,
     }
 );
 
@@ -82,6 +94,16 @@ entry!(
         tree: Option<Text>,
         releases: Option<Spanned<Vec<Text>>>,
         arches: Option<Spanned<Vec<Text>>>,
+        fedora_name: Option<Text>,
+    }
+);
+
+entry!(
+    /// `[[repo_alias]]`
+    RepoAliasEntry {
+        distribution: Option<Text>,
+        from: Text,
+        to: Text,
     }
 );
 
@@ -204,6 +226,7 @@ pub(super) struct Entries {
     pub trees: Vec<Found<TreeEntry>>,
     pub releases: Vec<Found<ReleaseEntry>>,
     pub repos: Vec<Found<RepoEntry>>,
+    pub repo_aliases: Vec<Found<RepoAliasEntry>>,
     pub mirrors: Vec<Found<MirrorEntry>>,
     pub clouds: Vec<Found<CloudEntry>>,
     pub cloud_regions: Vec<Found<CloudRegionEntry>>,
@@ -220,6 +243,7 @@ struct Tables {
     tree: Vec<Spanned<TreeEntry>>,
     release: Vec<Spanned<ReleaseEntry>>,
     repo: Vec<Spanned<RepoEntry>>,
+    repo_alias: Vec<Spanned<RepoAliasEntry>>,
     mirror: Vec<Spanned<MirrorEntry>>,
     cloud: Vec<Spanned<CloudEntry>>,
     cloud_region: Vec<Spanned<CloudRegionEntry>>,
@@ -240,6 +264,7 @@ impl Entries {
         extend(&mut self.trees, tables.tree, &block);
         extend(&mut self.releases, tables.release, &block);
         extend(&mut self.repos, tables.repo, &block);
+        extend(&mut self.repo_aliases, tables.repo_alias, &block);
         extend(&mut self.mirrors, tables.mirror, &block);
         extend(&mut self.clouds, tables.cloud, &block);
         extend(&mut self.cloud_regions, tables.cloud_region, &block);

@@ -5,23 +5,28 @@
 //! - Where a repo's master has ever answered and a mirror was looked at, verdicts decide: a mirror is good when it is
 //!   in, and one that nobody has looked at is not good. Mirrors that are behind are only to spare, and only where a
 //!   repo has fewer than `SPARED_BELOW` good mirrors over the family.
+//! - Of a repo that was expired no mirror is to spare that has a generation which the master did not show since.
 //! - A repo that nobody can judge goes by the operators' word, as all do before the first crawl; `guard` prefers what
 //!   was published of it before.
 //!
 //! Not here: what must not be published (`guard`), in which order mirrors are named (`rank`), and the base URLs of
 //! clouds: they can be reached from inside the cloud only, so they go by the operators' word.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status};
 use crate::net::{Family, Protocol};
 use crate::snapshot::Evidence;
-use crate::verdicts::{MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
+use crate::verdicts::{MirrorId, RepoId, RepoKey, Shown, Standing, State, StateError, Subject, Truth, Verdict};
 
 /// With so many good mirrors over a family a repo does without those that are behind. Picked by feel: nearly a full
 /// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
 pub const SPARED_BELOW: usize = 8;
+
+/// For how long after the master showed a generation last metalinks name it, seconds: mirrors that still have it are
+/// taken for good so long. As long as verdicts are remembered; a client that insists on less age asks a mirror that has.
+pub const ALTERNATE_SECONDS_MAX: u64 = 3 * 86_400;
 
 /// Mirrors by protocol.
 pub type ByProtocol = [MirrorSet; Protocol::ALL.len()];
@@ -40,6 +45,11 @@ pub struct Known {
     pub with_truth: BTreeSet<RepoId>,
     /// Whether lists may name a mirror.
     pub standings: HashMap<Subject, Standing>,
+    /// Of what is late, what has a generation that was expired.
+    pub expired: HashSet<Subject>,
+    /// What masters have shown of repos that have metadata for metalinks: the current generation, then those that are
+    /// neither expired nor old.
+    pub generations: HashMap<RepoId, Vec<Shown>>,
     /// When the last look was, seconds since 1970.
     pub verified_at: u64,
 }
@@ -47,19 +57,34 @@ pub struct Known {
 impl Known {
     /// All that `state` holds.
     pub fn read(state: &State) -> Result<Known, StateError> {
-        let has_answered = |(id, truth): (RepoId, Truth)| truth.current().map(|_| id);
-        let mut verified_at = 0;
-        let standings = state.verdicts()?.into_iter().map(|(subject, verdict)| {
-            verified_at = verdict.evidence.at.max(verified_at);
-            (subject, verdict.standing)
-        });
-        Ok(Known {
-            standings: standings.collect(),
-            mirrors: state.mirrors()?,
-            repos: state.repos()?,
-            with_truth: state.truths()?.into_iter().filter_map(has_answered).collect(),
-            verified_at,
-        })
+        let (truths, expiries) = (state.truths()?, state.expiries()?);
+        let nothing = Truth::default();
+        let is_expired = |subject: &Subject, verdict: &Verdict| {
+            let (Some(&at), Standing::Late) = (expiries.get(&subject.repo), verdict.standing) else { return false };
+            let truth = truths.get(&subject.repo).unwrap_or(&nothing);
+            let generation = verdict.evidence.sha256.and_then(|sha256| truth.find(&sha256));
+            generation.is_none_or(|(age, shown)| age > 0 && shown.last_seen <= at)
+        };
+        let mut known = Known { mirrors: state.mirrors()?, repos: state.repos()?, ..Known::default() };
+        for (subject, verdict) in state.verdicts()? {
+            known.verified_at = verdict.evidence.at.max(known.verified_at);
+            if is_expired(&subject, &verdict) {
+                known.expired.insert(subject);
+            }
+            known.standings.insert(subject, verdict.standing);
+        }
+        for (&id, truth) in &truths {
+            if truth.current().is_some() {
+                known.with_truth.insert(id);
+            }
+            let expired_at = expiries.get(&id).copied().unwrap_or_default();
+            let oldest = known.verified_at.saturating_sub(ALTERNATE_SECONDS_MAX).max(expired_at);
+            // An ostree summary has no time, and no metalink.
+            let told = truth.shown.iter().enumerate().filter(|(age, shown)| *age == 0 || shown.last_seen > oldest);
+            let told: Vec<Shown> = told.map(|(_, shown)| shown).filter(|shown| shown.timestamp > 0).cloned().collect();
+            known.generations.insert(id, told);
+        }
+        Ok(known)
     }
 }
 
@@ -79,12 +104,16 @@ pub struct RepoGoods {
     pub sources: ByFamily<Sources>,
     /// Mirrors that are behind, by family, whether or not they are to spare.
     pub behind: ByFamily<ByProtocol>,
+    /// Mirrors that are behind with a generation that was expired, by family: these are not to spare.
+    pub expired: ByFamily<ByProtocol>,
     /// Mirrors that the inventory names for it, by family: all others are among them.
     pub eligible: ByFamily<ByProtocol>,
     /// Whether verdicts decided, or nobody was to.
     pub is_judged: bool,
     /// Protocols of lists.
     pub protocols: Vec<Protocol>,
+    /// Generations of its metadata that clients may accept, the current one first; none when nobody knows.
+    pub generations: Vec<Shown>,
 }
 
 /// Which mirrors each repo can be had from.
@@ -127,19 +156,24 @@ impl Goods {
                     Protocol::ALL.map(|protocol| found[protocol as usize].and(&eligible[protocol as usize]))
                 })
             };
+            let generations = id.and_then(|id| known.generations.get(id)).cloned().unwrap_or_default();
             let repo = match looks {
                 Some(looks) => {
                     let (good, behind) = (within(&looks.good), within(&looks.behind));
+                    let expired = within(&looks.expired);
                     let sources = Family::ALL
                         .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
-                    RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
+                    let eligible = eligible.clone();
+                    RepoGoods { sources, behind, expired, eligible, is_judged: true, protocols, generations }
                 }
                 None => RepoGoods {
                     sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
                     behind: ByFamily::default(),
+                    expired: ByFamily::default(),
                     eligible: eligible.clone(),
                     is_judged: !has_crawled,
                     protocols,
+                    generations,
                 },
             };
             repos.insert(of.key, repo);
@@ -188,6 +222,7 @@ pub(super) fn listed(inventory: &Inventory) -> MirrorSet {
 struct Looks {
     good: ByFamily<ByProtocol>,
     behind: ByFamily<ByProtocol>,
+    expired: ByFamily<ByProtocol>,
 }
 
 /// What was found, by repo; repos without a single look have no entry.
@@ -204,6 +239,7 @@ fn looks(inventory: &Inventory, known: &Known) -> HashMap<RepoId, Looks> {
         let Some(&position) = positions.get(&subject.mirror) else { continue };
         let set = match standing {
             Standing::In => &mut looks.good,
+            Standing::Late if known.expired.contains(subject) => &mut looks.expired,
             Standing::Late => &mut looks.behind,
             Standing::Out => continue,
         };

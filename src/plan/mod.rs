@@ -5,6 +5,7 @@
 //! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
 //! - `guard`     what must not be published, and what is kept in place of it
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
+//! - `names`     what clients of the Fedora dialect call a repo
 //! - `networks`  client networks: clouds, private networks, places that operators know better
 //!
 //! Lists are orders by place and turn, the same for all repos. Which of their mirrors are good for a repo is a set
@@ -13,15 +14,17 @@
 mod goods;
 pub mod guard;
 mod mirror_set;
+mod names;
 mod networks;
 mod rank;
 
 use std::collections::HashMap;
 
-use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status, World};
+use crate::inventory::{Continent, Distribution, Inventory, Mirror, Release, Repo, Status, World};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{Builder, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
+use crate::snapshot::{self, Builder, DirectoryId, Full, MirrorIndex, RepoEntry, Revision, SetId, TreeIndex};
 use crate::turn::Entrant;
+use crate::verdicts::Shown;
 use goods::repos_of;
 pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
 pub use mirror_set::{MirrorSet, Position};
@@ -39,6 +42,11 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     places.dedup();
     let mut builder = Builder::new(goods.evidence, TURN_COUNT, places.clone());
     builder.verified_at(goods.verified_at);
+    for &place in &places {
+        if let (Some(index), Some(continent)) = (builder.place(place), world.continent(place)) {
+            builder.continent(index, numbered(continent));
+        }
+    }
     let trees = add_trees(&mut builder, &inventory.distributions);
     let (positions, active): (Vec<Position>, Vec<&Mirror>) =
         inventory.mirrors.iter().enumerate().filter(|(_, mirror)| mirror.status == Status::Active).unzip();
@@ -72,6 +80,11 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     builder.finish()
 }
 
+/// A continent as snapshots have it.
+fn numbered(continent: Continent) -> snapshot::Continent {
+    snapshot::Continent(1 + continent as u8)
+}
+
 /// Trees by name.
 type Trees<'a> = HashMap<&'a str, TreeIndex>;
 
@@ -96,6 +109,9 @@ fn add_mirror(builder: &mut Builder, mirror: &Mirror, trees: &Trees<'_>) -> Mirr
         for (&protocol, url) in urls {
             builder.base(index, tree, protocol, url);
         }
+    }
+    for &asn in &mirror.asns {
+        builder.mirror_asn(index, asn);
     }
     index
 }
@@ -139,19 +155,27 @@ fn add_repos(
                 (!spare.is_empty()).then(|| numbers.set(builder, spare, None))
             })
         });
-        builder.repo(&RepoEntry {
+        let revisions: Vec<Revision> = known.into_iter().flat_map(|repo| &repo.generations).map(revision).collect();
+        let suffix = suffix(of.release, of.repo, &of.key.arch);
+        let index = builder.repo(&RepoEntry {
             name: &of.repo.name,
             release: &of.release.name,
             aliases: &of.release.aliases,
             arch: &of.key.arch,
-            suffix: &suffix(of.release, of.repo, &of.key.arch),
+            suffix: &suffix,
             tree,
             directory: [directory; 2],
             sets,
             spares,
+            revisions: &revisions,
         })?;
+        names::add(builder, index, (of.distribution, of.release, of.repo), (of.tree, &of.key.arch, &suffix));
     }
     Ok(())
+}
+
+fn revision(shown: &Shown) -> Revision {
+    Revision::new(shown.timestamp, shown.bytes, shown.sha256, shown.sha512)
 }
 
 /// What follows a base URL: `9.8/BaseOS/x86_64/os/`.

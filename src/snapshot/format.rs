@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 14 | sections: offset, length |
+//! | 48 | 16 × 19 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -30,6 +30,11 @@
 //! | lists | `ListRecord` | ordered mirrors in `members`, going on in another list |
 //! | members | u16 | mirror numbers |
 //! | networks | `NetworkRecord` | client prefixes, IPv4 before IPv6, rising |
+//! | names | `KeyRecord` | hash table over `name NUL arch` and `NUL path`, as keys; a power of two |
+//! | revisions | `Revision` | states of `repomd.xml` files, those of a repo side by side, the current one first |
+//! | revisions of | `RevisionsRecord` | which revisions are a repo's, by the repo's position |
+//! | continents | u8 | continent of a place, by the place's position; 0: none |
+//! | mirror ASNs | `MirrorAsnRecord` | autonomous systems of mirrors, rising |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -42,7 +47,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// First bytes of every snapshot.
 pub const MAGIC: [u8; 8] = *b"MLSNAP\r\n";
 /// Version of the byte table; another version is refused, never guessed at.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Where the checksummed part begins.
 pub const CHECKED_FROM: usize = 16;
 /// Marks an absent number.
@@ -85,11 +90,21 @@ pub enum Section {
     Members,
     /// Client prefixes.
     Networks,
+    /// Hash table of single names of repos.
+    Names,
+    /// States of `repomd.xml` files.
+    Revisions,
+    /// Which revisions are a repo's.
+    RevisionsOf,
+    /// Continents of places.
+    Continents,
+    /// Autonomous systems of mirrors.
+    MirrorAsns,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 14] = [
+    pub const ALL: [Section; 19] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -104,6 +119,11 @@ impl Section {
         Section::Lists,
         Section::Members,
         Section::Networks,
+        Section::Names,
+        Section::Revisions,
+        Section::RevisionsOf,
+        Section::Continents,
+        Section::MirrorAsns,
     ];
 }
 

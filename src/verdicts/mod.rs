@@ -5,6 +5,7 @@
 //! - `verdict`    `Verdict`: what is held of a subject after several looks, and how one look changes it
 //! - `truth`      `Truth`: the generations of a repo that its master has shown
 //! - `state`      `State`: all of it in SQLite
+//! - `expiry`     what operators declared old
 //! - `history`    `Past`: what was held before, and for how long that is kept
 //! - `run`        `Run`: one crawl, and what it came to
 //! - `schema`     the tables
@@ -12,6 +13,7 @@
 //!
 //! Not here: how one looks (`crawl`), what follows for lists (`plan`).
 
+mod expiry;
 mod finding;
 mod history;
 mod row;

@@ -9,6 +9,7 @@
 //! | `repos`    | repo                           | release (no alias), arch, name                              |
 //! | `truths`   | repo whose master has answered | when it last answered, since when it has what it has        |
 //! | `shown`    | generation of a master         | `age` (0 the current one), digests, length, times           |
+//! | `expiries` | repo that was expired          | when: what its master showed last before is not named again |
 //! | `verdicts` | mirror, repo, family, protocol | standing, since when, and the last look with its evidence   |
 //! | `history`  | change of standing or finding  | the look that changed it; in one second the last counts     |
 //! | `runs`     | crawl                          | begin, end (none: killed or under way), outcome, counts     |
@@ -16,10 +17,10 @@
 //! Times are seconds since 1970, `family` is 4 or 6, `protocol`, `standing` and `finding` are spelt out, digests are
 //! blobs: one can ask by hand with nothing but the names of mirrors and repos.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
-/// Version of the tables (`user_version`). Another one is refused.
-pub(super) const VERSION: i32 = 1;
+/// Version of the tables (`user_version`). An older one is brought up to it; any other is refused.
+pub(super) const VERSION: i32 = 2;
 /// Tells a state from other databases (`application_id`): "mlst".
 pub(super) const APPLICATION_ID: i32 = 0x6d6c_7374;
 
@@ -51,6 +52,10 @@ const TABLES: &str = "
         last_seen INTEGER NOT NULL,
         PRIMARY KEY (repo, age)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE expiries (
+        repo INTEGER PRIMARY KEY REFERENCES repos,
+        at INTEGER NOT NULL
+    ) STRICT;
     CREATE TABLE verdicts (
         mirror INTEGER NOT NULL REFERENCES mirrors,
         repo INTEGER NOT NULL REFERENCES repos,
@@ -104,6 +109,16 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// What brings the tables from a version to the next, the first from 1 to 2.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE expiries (
+        repo INTEGER PRIMARY KEY REFERENCES repos,
+        at INTEGER NOT NULL
+    ) STRICT;
+"];
+
+const _: () = assert!(STEPS.len() + 1 == VERSION as usize);
+
 /// Whose tables a database holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -132,6 +147,23 @@ pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// Whether tables of `version` can be brought up to this program's.
+pub(super) fn is_older(version: i32) -> bool {
+    (1..VERSION).contains(&version)
+}
+
+/// Brings tables of an older version up to this program's: all the way or, when it does not come to its end, not at
+/// all. What they hold stays. Another process may have been faster.
+pub(super) fn bring_up(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for step in STEPS.iter().skip(usize::try_from(version - 1).unwrap_or_default()) {
+        transaction.execute_batch(step)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

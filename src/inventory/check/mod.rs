@@ -4,6 +4,7 @@
 //! - `country`        countries, their neighbours, and networks with a place
 //! - `distribution`   distributions, trees, releases
 //! - `repo`           repos, and that no two answer to one request
+//! - `repo_alias`     single names of repos, and further ones
 //! - `cloud`          clouds and their regions
 //! - `mirror`         mirrors
 //!
@@ -16,6 +17,7 @@ mod country;
 mod distribution;
 mod mirror;
 mod repo;
+mod repo_alias;
 
 use super::entry::Entries;
 use super::model::Inventory;
@@ -32,6 +34,7 @@ pub(super) fn check(entries: &Entries, problems: &mut Problems) -> Inventory {
     let countries = country::countries(entries, &mut ledger);
     let mut distributions = distribution::distributions(entries, &mut ledger);
     repo::add_repos(entries, &mut distributions, &mut ledger);
+    repo_alias::add_repo_aliases(entries, &mut distributions, &mut ledger);
     let clouds = cloud::clouds(entries, &distributions, &mut ledger);
     let mirrors = mirror::mirrors(entries, &distributions, &clouds, &countries, &mut ledger);
     let networks = country::networks(entries, &countries, &mut ledger);
