@@ -38,12 +38,12 @@ fn look_everywhere(view: &View<&[u8]>, turns: &[usize]) -> usize {
     let rows: Vec<Row> = (0..16).map(|place| Row::Place(PlaceIndex(place))).chain(groups.take(16)).collect();
     for (_, index) in view.keys() {
         let Some(repo) = view.repo(index) else { continue };
-        found += repo.suffix.len() + view.last_resort(repo.tree).map_or(0, <[u8]>::len);
+        found += repo.suffix.len() + view.last_resort(repo.tree).map_or(0, BaseUrl::len_bytes);
         for family in Family::ALL {
             let serving = view.serving(&repo, family);
             for (row, turn) in rows.iter().flat_map(|&row| turns.iter().map(move |&turn| (row, turn))) {
                 for mirror in view.candidates(&repo, family, row, turn).take(200) {
-                    found += serving.base(mirror).map_or(0, <[u8]>::len);
+                    found += serving.base(mirror).map_or(0, BaseUrl::len_bytes);
                     found += view.mirror(mirror).map_or(0, |mirror| mirror.name.len());
                 }
             }

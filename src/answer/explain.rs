@@ -6,15 +6,16 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::atlas::Atlas;
 use super::centos;
-use super::list::{List, Supply};
+use super::list::{List, Order, Supply, Wish};
 use super::locate::{Reason, Whereabouts};
+use super::outcome::Outcome;
 use super::query::Query;
 use crate::net::Family;
 use crate::snapshot::{Ending, PlaceIndex, Repo, Row};
 use crate::turn;
 
 /// Tells how `client` would be answered at `unix_seconds`, with every mirror that was considered.
-pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, line_count_max: usize) -> String {
+pub fn explain(atlas: &Atlas, query: &Query<'_>, client: IpAddr, unix_seconds: u64, line_count_max: usize) -> String {
     let client = client.to_canonical();
     let family = Family::of(client);
     let view = atlas.view();
@@ -32,7 +33,7 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
     let (repo, name) = match centos::find(atlas, query).map(|index| view.repo(index).zip(view.repo_name(index))) {
         Ok(Some(found)) => found,
         other => {
-            let outcome = other.err().unwrap_or(centos::Outcome::Unknown);
+            let outcome = other.err().unwrap_or(Outcome::Unknown);
             say(format!("repo        none: {} ({:?})", outcome.label(), query));
             return text;
         }
@@ -45,7 +46,7 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
         view.tree_name(repo.tree),
         String::from_utf8_lossy(repo.suffix)
     ));
-    let whereabouts = Whereabouts::find(atlas, client, query.cc.bytes());
+    let whereabouts = Whereabouts::find(atlas, client, query.cc.unwrap_or_default());
     say(match (whereabouts.network, whereabouts.group.and_then(|group| view.group(group))) {
         (Some(network), Some((name, Ending::Alone))) => format!("network     {network}: {name}; its mirrors alone"),
         (Some(network), Some((name, Ending::ThenPlace))) => {
@@ -60,7 +61,11 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
         view.turn_count(),
         if family == Family::Ipv4 { "its /24" } else { "its /48" }
     ));
-    let list = List::choose(view, &repo, family, &whereabouts, turn, line_count_max);
+    let mut list = List::default();
+    let order = Order::Place;
+    let wish =
+        Wish { repo: &repo, family, whereabouts: &whereabouts, turn, order, count_max: line_count_max, filter: None };
+    list.choose(view, &wish);
     let from_group = whereabouts.group.map(Row::Group);
     for row in from_group.into_iter().chain([Row::Place(whereabouts.place)]) {
         mirrors(&mut text, atlas, &repo, family, row, turn, &list);
@@ -71,20 +76,20 @@ pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, 
         Supply::OtherFamily => "instead     no good mirror is left for this family; those for the other one:\n",
         Supply::Nothing => "instead     no good mirror is left for either family, and the tree has no last resort\n",
     });
-    let _ = writeln!(text, "answer      {} of at most {line_count_max}:", list.bases().len());
-    for base in list.bases() {
-        let _ = writeln!(text, "  {}{}", String::from_utf8_lossy(base), String::from_utf8_lossy(list.suffix()));
+    let _ = writeln!(text, "answer      {} of at most {line_count_max}:", list.picks().len());
+    for base in list.bases(view) {
+        let _ = writeln!(text, "  {}{}", String::from_utf8_lossy(base), String::from_utf8_lossy(repo.suffix));
     }
     text
 }
 
-fn place_and_reason(atlas: &Atlas, whereabouts: &Whereabouts, query: &Query) -> String {
+fn place_and_reason(atlas: &Atlas, whereabouts: &Whereabouts, query: &Query<'_>) -> String {
     let name = |place: PlaceIndex| {
         atlas.view().place_code(place).map_or_else(|| "fallback".to_owned(), |code| code.to_string())
     };
     let place = name(whereabouts.place);
     match whereabouts.reason {
-        Reason::Asked => format!("{place}, asked for by cc={}", String::from_utf8_lossy(query.cc.bytes())),
+        Reason::Asked => format!("{place}, asked for by cc={}", String::from_utf8_lossy(query.cc.unwrap_or_default())),
         Reason::Told(network) => format!("{place}, told by the inventory of {network}"),
         Reason::Geo(code) => format!("{place}, the GeoIP table says {code} ({})", atlas.geo_table().source()),
         Reason::Unknown => format!("{place}, the GeoIP table does not know the address"),
@@ -103,7 +108,7 @@ pub fn time(unix_seconds: u64) -> String {
 /// Mirrors considered and passed over that are told of, beyond those in the answer.
 const TOLD_MAX: usize = 40;
 
-fn mirrors(text: &mut String, atlas: &Atlas, repo: &Repo<'_>, family: Family, row: Row, turn: usize, list: &List<'_>) {
+fn mirrors(text: &mut String, atlas: &Atlas, repo: &Repo<'_>, family: Family, row: Row, turn: usize, list: &List) {
     let view = atlas.view();
     let name = match row {
         Row::Place(place) => view.place_code(place).map_or_else(|| "fallback".to_owned(), |code| code.to_string()),
@@ -113,6 +118,7 @@ fn mirrors(text: &mut String, atlas: &Atlas, repo: &Repo<'_>, family: Family, ro
     let serving = view.serving(repo, family);
     let sparing = view.sparing(repo, family);
     let mut count = 0;
+    let is_listed = |base: &[u8]| list.bases(view).any(|listed| listed == base);
     for index in view.candidates(repo, family, row, turn) {
         let Some(mirror) = view.mirror(index) else { continue };
         if count == TOLD_MAX {
@@ -122,12 +128,10 @@ fn mirrors(text: &mut String, atlas: &Atlas, repo: &Repo<'_>, family: Family, ro
         count += 1;
         let place = mirror.place.map_or_else(|| "global".to_owned(), |code| code.to_string());
         let (mark, why) = match serving.base(index) {
-            Some(base) if list.bases().contains(&base) => ("in ", "good"),
+            Some(base) if is_listed(base) => ("in ", "good"),
             Some(_) => ("out", "good, but the list was full before it"),
             None => match sparing.as_ref().and_then(|sparing| sparing.base(index)) {
-                Some(base) if list.bases().contains(&base) => {
-                    ("in ", "to spare: behind, or not verified; after all good ones")
-                }
+                Some(base) if is_listed(base) => ("in ", "to spare: behind, or not verified; after all good ones"),
                 Some(_) => ("out", "to spare, and there are enough others"),
                 None => ("out", "not good for this repo over this family, or does not carry its tree"),
             },

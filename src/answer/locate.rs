@@ -49,6 +49,11 @@ impl Whereabouts {
         };
         Whereabouts { place, reason, group, network }
     }
+
+    /// The same without regard to its network.
+    pub fn without_network(self) -> Whereabouts {
+        Whereabouts { group: None, network: None, ..self }
+    }
 }
 
 fn from_address(atlas: &Atlas, client: IpAddr) -> (PlaceIndex, Reason) {

@@ -12,16 +12,25 @@ use super::log::{AccessLog, Line};
 use super::metrics;
 use super::worker::Shared;
 use super::{Counters, edition::Live};
-use crate::answer::{Query, centos};
+use crate::answer::metalink::version4;
+use crate::answer::{Answer, Ask, Endpoint, Form, List, Query};
 use crate::http::{
-    After, Answer, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
+    self, After, HEAD_BYTES_MAX, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
 };
 use crate::net::{Family, client_address};
 
 /// Methods that are allowed everywhere.
 const ALLOWED: &str = "GET, HEAD";
-/// Fields of every list. No cache may keep it: another client's list is another.
-const LIST_FIELDS: &str = "Content-Type: text/plain\r\nCache-Control: no-store\r\n";
+
+/// Fields of an answer with mirrors. No cache may keep it: another client's list is another.
+fn fields(form: Form) -> &'static str {
+    match form {
+        Form::Text | Form::Redirect => "Content-Type: text/plain\r\nCache-Control: no-store\r\n",
+        Form::Json | Form::JsonFull => "Content-Type: application/json\r\nCache-Control: no-store\r\n",
+        Form::Metalink => "Content-Type: application/metalink+xml\r\nCache-Control: no-store\r\nVary: Accept\r\n",
+        Form::Metalink4 => "Content-Type: application/metalink4+xml\r\nCache-Control: no-store\r\nVary: Accept\r\n",
+    }
+}
 
 /// What a request was answered with, for the log.
 struct Done {
@@ -39,6 +48,10 @@ pub struct Answerer {
     log: Option<AccessLog>,
     peer: IpAddr,
     is_stopping: bool,
+    /// Where the mirrors of an answer are put together.
+    list: List,
+    /// Where parameters are decoded.
+    decoded: Vec<u8>,
 }
 
 impl Answerer {
@@ -55,6 +68,8 @@ impl Answerer {
             log,
             peer: IpAddr::from([0, 0, 0, 0]),
             is_stopping: false,
+            list: List::default(),
+            decoded: Vec::with_capacity(HEAD_BYTES_MAX),
         }
     }
 
@@ -97,31 +112,51 @@ impl Answerer {
         self.peer = peer;
     }
 
-    fn route(&self, request: &Request<'_>, client: IpAddr, out: &mut Vec<u8>) -> Done {
+    fn route(&mut self, request: &Request<'_>, client: IpAddr, out: &mut Vec<u8>) -> Done {
         let reply = if self.is_stopping { Reply::to(request).closing() } else { Reply::to(request) };
-        let is_known = matches!(request.path(), b"/" | b"/mirrorlist" | b"/metrics" | b"/healthz" | b"*");
+        let endpoint = Endpoint::of(request.path());
+        let is_known = endpoint.is_some() || matches!(request.path(), b"/metrics" | b"/healthz" | b"*");
         if is_known && !matches!(request.method(), Method::Get | Method::Head) {
             self.count(Page::MethodNotAllowed);
             let body_bytes = method_not_allowed(out, reply, self.clock.http_date(), ALLOWED);
             return Done { status: Status::MethodNotAllowed, body_bytes };
         }
-        let (status, body_bytes) = match request.path() {
-            b"/" | b"/mirrorlist" => self.list(request, client, reply, out),
-            b"/healthz" => self.text(Page::Health, Status::Ok, reply, "ok", out),
-            b"/metrics" => self.metrics(client, reply, out),
+        let (status, body_bytes) = match (endpoint, request.path()) {
+            (Some(endpoint), _) => self.mirrors(endpoint, request, client, reply, out),
+            (None, b"/healthz") => self.text(Page::Health, Status::Ok, reply, "ok", out),
+            (None, b"/metrics") => self.metrics(client, reply, out),
             _ => self.text(Page::NotFound, Status::NotFound, reply, "there is nothing at this path", out),
         };
         Done { status, body_bytes }
     }
 
-    fn list(&self, request: &Request<'_>, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
-        let query = Query::parse(request.query().unwrap_or_default());
-        let line_count_max = self.edition.settings.lines_max;
-        let answer = centos::answer(&self.edition.atlas, &query, client, self.clock.unix_seconds(), line_count_max);
+    fn mirrors(
+        &mut self,
+        endpoint: Endpoint,
+        request: &Request<'_>,
+        client: IpAddr,
+        reply: Reply,
+        out: &mut Vec<u8>,
+    ) -> (Status, usize) {
+        let Edition { settings, atlas } = &*self.edition;
+        let query = Query::parse(request.query().unwrap_or_default(), &mut self.decoded);
+        let client = match query.ip {
+            Some(ip) if settings.ip_allow.contains(client) => address(ip).unwrap_or(client),
+            _ => client,
+        };
+        let accepts_metalink4 = endpoint == Endpoint::Metalink
+            && request.headers("accept").any(|value| accepts(value, version4::MEDIA_TYPE.as_bytes()));
+        let ask = Ask { endpoint, query, accepts_metalink4, client, unix_seconds: self.clock.unix_seconds() };
+        let answer = Answer::choose(atlas, &ask, &settings.rules, &mut self.list);
         self.counters.answered(Family::of(client), answer.outcome);
-        let mut body = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(LIST_FIELDS).body();
-        answer.write(body.out());
-        (Status::Ok, body.finish())
+        let date = self.clock.http_date();
+        let mut response = Response::begin(out, reply, answer.status, date).lines(fields(answer.form));
+        if answer.form == Form::Redirect {
+            response = response.written("Location", |out| answer.write_location(out));
+        }
+        let mut body = response.body();
+        answer.write(date, body.out());
+        (answer.status, body.finish())
     }
 
     fn metrics(&self, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
@@ -145,7 +180,22 @@ impl Answerer {
     }
 }
 
-impl Answer for Answerer {
+/// The address that a parameter names.
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let address: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+/// Whether a value of `Accept` names a media type, and does not refuse it (RFC 9110, section 12.5.1).
+fn accepts(value: &[u8], media_type: &[u8]) -> bool {
+    value.split(|&byte| byte == b',').any(|range| {
+        let mut parts = range.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+        let names_it = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(media_type));
+        names_it && !parts.any(|parameter| matches!(parameter, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
+    })
+}
+
+impl http::Answer for Answerer {
     fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>) -> After {
         let trusted = &self.edition.settings.trusted_proxies;
         let client = client_address(self.peer, request.headers("x-forwarded-for"), trusted);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::answer::centos::Outcome;
+use crate::answer::Outcome;
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::reactor::{self, AcceptError, CloseReason};

@@ -7,7 +7,7 @@ use std::io::Write;
 use super::counters::{Count, Counters, LoopCounts, Page, Vitals};
 use super::edition::Edition;
 use super::worker::Shared;
-use crate::answer::centos::Outcome;
+use crate::answer::Outcome;
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::reactor::{AcceptError, CloseReason};

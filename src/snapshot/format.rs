@@ -175,7 +175,7 @@ impl SectionRecord {
 }
 
 /// A piece of the texts section.
-#[derive(Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Text {
     /// From the section's start.

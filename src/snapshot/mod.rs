@@ -30,6 +30,6 @@ pub use diff::{Difference, diff, dump};
 pub use format::{Ending, Evidence, GroupIndex, MirrorIndex, PlaceIndex, RepoIndex, TreeIndex, VERSION};
 pub use origins::{Continent, CountryCode};
 pub use revisions::Revision;
-pub use serving::{Candidates, Naming, Serving};
+pub use serving::{BaseUrl, Candidates, Naming, Serving};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open};
 pub use view::{Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};

@@ -14,6 +14,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 use super::format::*;
 use super::origins::MirrorAsnRecord;
 use super::revisions::{Revision, RevisionsRecord};
+use super::serving::BaseUrl;
 use crate::place::Code;
 
 /// Longest key of names that a lookup takes, bytes. Names in an inventory have at most 64 each.
@@ -326,9 +327,9 @@ impl<B: AsRef<[u8]>> View<B> {
     }
 
     /// Base URL of a tree that answers name when no mirror is left.
-    pub fn last_resort(&self, tree: TreeIndex) -> Option<&[u8]> {
-        let url = self.text(self.tree(tree)?.last_resort);
-        (!url.is_empty()).then_some(url)
+    pub fn last_resort(&self, tree: TreeIndex) -> Option<BaseUrl> {
+        let url = BaseUrl(self.tree(tree)?.last_resort);
+        (url.len_bytes() > 0).then_some(url)
     }
 
     /// A repo.

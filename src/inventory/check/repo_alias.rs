@@ -88,8 +88,8 @@ fedora_name = "{repo}-{release}"
 [[tree]]
 name = "rocky"
 [[release]]
-name = "9.6"
-aliases = ["9"]
+name = "8.6"
+aliases = ["8"]
 arches = ["aarch64"]
 [[repo]]
 name = "BaseOS"
@@ -104,36 +104,41 @@ fedora_name = "powertools-{release}"
     fn a_repo_has_a_name_for_each_release_and_alias() {
         let distribution = reading(NAMED).inventory.distributions.remove(1);
         let names: Vec<_> = distribution.repos.iter().map(|repo| repo.names(&distribution.releases[0])).collect();
-        assert_eq!(names, [["baseos-9.6", "baseos-9"], ["powertools-9.6", "powertools-9"]]);
+        assert_eq!(names, [["baseos-8.6", "baseos-8"], ["powertools-8.6", "powertools-8"]]);
         assert!(reading("").inventory.distributions[0].repos[0].fedora_name.is_none());
     }
 
     #[test]
     fn an_alias_stands_for_a_name() {
-        let text = format!("{NAMED}[[repo_alias]]\nfrom = \"Rocky-9\"\nto = \"BaseOS-9\"\n");
+        let text = format!("{NAMED}[[repo_alias]]\nfrom = \"Rocky-8\"\nto = \"BaseOS-8\"\n");
         let distribution = reading(&text).inventory.distributions.remove(1);
         let alias = &distribution.repo_aliases[0];
-        assert_eq!((alias.from.as_str(), alias.to.as_str()), ("rocky-9", "baseos-9"));
+        assert_eq!((alias.from.as_str(), alias.to.as_str()), ("rocky-8", "baseos-8"));
         for (lines, why) in [
             ("from = \"a\"\nto = \"b\"", "rocky has no repo `b`; write a name as `fedora_name` makes it"),
-            ("from = \"crb-x\"\nto = \"crb-9\"", "rocky has no repo `crb-9`; write a name as `fedora_name` makes it"),
-            ("from = \"baseos-9\"\nto = \"baseos-9\"", "`baseos-9` is the name of a repo; write a name that no repo has"),
-            ("from = \"a b\"\nto = \"baseos-9\"", "`a b` is no name"),
+            ("from = \"crb-x\"\nto = \"crb-8\"", "rocky has no repo `crb-8`; write a name as `fedora_name` makes it"),
+            (
+                "from = \"baseos-8\"\nto = \"baseos-8\"",
+                "`baseos-8` is the name of a repo; write a name that no repo has",
+            ),
+            ("from = \"a b\"\nto = \"baseos-8\"", "`a b` is no name"),
         ] {
             let told = problems(&format!("{NAMED}[[repo_alias]]\n{lines}\n"));
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].contains(why), "{told:?}");
         }
-        let twice = "[[repo_alias]]\nfrom = \"a\"\nto = \"baseos-9\"\n".repeat(2);
+        let twice = "[[repo_alias]]\nfrom = \"a\"\nto = \"baseos-8\"\n".repeat(2);
         assert_eq!(problems(&format!("{NAMED}{twice}")).len(), 1);
     }
 
     #[test]
     fn a_name_belongs_to_one_repo() {
-        let second = "[[repo]]\nname = \"x\"\npath = \"x\"\nfedora_name = \"baseos-9\"\n";
+        let second = "[[repo]]\nname = \"x\"\npath = \"x\"\nfedora_name = \"baseos-8\"\n";
         let told = problems(&format!("{NAMED}{second}"));
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("repo `x`: its name `baseos-9` for `aarch64` is not its own: repo `baseos` of `rocky`"));
+        assert!(
+            told[0].contains("repo `x`: its name `baseos-8` for `aarch64` is not its own: repo `baseos` of `rocky`")
+        );
         let told = problems(&NAMED.replace("{repo}-{release}", "{repo}-{arch}"));
         assert!(told[0].contains("`{repo}-{arch}` has a placeholder there is not"), "{told:?}");
     }
