@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mirrorlistd::answer::{Atlas, GeoBytes, Query, centos};
+use mirrorlistd::answer::{Answer, Ask, Atlas, Endpoint, GeoBytes, List, Query, Rules};
 use mirrorlistd::geoip::Table;
 use mirrorlistd::inventory::{self, Inventory};
 use mirrorlistd::plan::{self, Goods};
@@ -62,6 +62,8 @@ fn atlas(inventory: &Inventory) -> Atlas {
     Atlas::new(Generation::default(), view, Arc::new(Table::open(GeoBytes::Embedded(geo)).unwrap()))
 }
 
+const RULES: Rules = Rules { lines_max: 10, fedora_lines_max: 20, fedora_lines_min: 5, strict_status: false };
+
 /// The clients of a day: each network asks once an hour, over IPv4 or IPv6.
 fn clients(ipv6: bool) -> impl Iterator<Item = (IpAddr, u64)> {
     (0..NETWORK_COUNT).flat_map(move |network| {
@@ -81,10 +83,11 @@ fn first_places_follow_the_weights() {
         for (repo, ipv6) in [("baseos", false), ("extras", true)] {
             let query = Query::of("9", "x86_64", repo, country);
             let mut led: BTreeMap<String, u32> = BTreeMap::new();
-            let mut body = Vec::new();
+            let (mut list, mut body) = (List::default(), Vec::new());
             for (client, unix_seconds) in clients(ipv6) {
                 body.clear();
-                centos::answer(&atlas, &query, client, unix_seconds, 10).write(&mut body);
+                let ask = Ask { endpoint: Endpoint::Root, query, accepts_metalink4: false, client, unix_seconds };
+                Answer::choose(&atlas, &ask, &RULES, &mut list).write(b"", &mut body);
                 let host = std::str::from_utf8(&body).unwrap().split('/').nth(2).unwrap();
                 match led.get_mut(host) {
                     Some(count) => *count += 1,

@@ -12,7 +12,7 @@ use std::thread;
 use mirrorlistd::inventory::{Inventory, Kind, Status, read_text};
 use mirrorlistd::net::Family;
 use mirrorlistd::plan::{self, Goods};
-use mirrorlistd::snapshot::{GroupIndex, PlaceIndex, Row, Store, View};
+use mirrorlistd::snapshot::{BaseUrl, GroupIndex, PlaceIndex, Row, Store, View};
 use proptest::prelude::*;
 use stage::{EMBERS, inventory};
 use xxhash_rust::xxh3::xxh3_64;
@@ -43,7 +43,7 @@ fn look_everywhere(view: &View<&[u8]>, turns: &[usize]) -> usize {
             let serving = view.serving(&repo, family);
             for (row, turn) in rows.iter().flat_map(|&row| turns.iter().map(move |&turn| (row, turn))) {
                 for mirror in view.candidates(&repo, family, row, turn).take(200) {
-                    found += serving.base(mirror).map_or(0, BaseUrl::len_bytes);
+                    found += serving.base(mirror).map_or(0, <[u8]>::len);
                     found += view.mirror(mirror).map_or(0, |mirror| mirror.name.len());
                 }
             }
