@@ -4,7 +4,7 @@
 //! Not here: the walk itself (`walk`), where the client is (`locate`), what it asks of mirrors (`filter`), how a list is
 //! dressed (one file per dialect).
 
-use super::filter::{Filter, Kind, Kinds};
+use super::filter::{Filter, GLOBAL, Kind, Kinds};
 use super::locate::Whereabouts;
 use super::walk::{Selection, Walk};
 use crate::net::{Family, Protocol};
@@ -134,19 +134,27 @@ impl List {
         filter: &Filter<'_>,
         count_max: usize,
     ) {
-        self.filter_by(view, wish, filter, filter.kinds, count_max);
-        if self.count > 0 {
-            return;
-        }
-        let mut kinds = Kinds::default();
-        for kind in filter.kinds.iter() {
-            self.filter_by(view, wish, filter, kinds.with(kind), 1);
-            if self.count > 0 {
-                kinds = kinds.with(kind);
+        let mut kinds = filter.kinds;
+        self.filter_by(view, wish, filter, kinds, count_max);
+        if self.count == 0 {
+            kinds = Kinds::default();
+            for kind in filter.kinds.iter() {
+                self.filter_by(view, wish, filter, kinds.with(kind), 1);
+                if self.count > 0 {
+                    kinds = kinds.with(kind);
+                }
             }
+            self.filter_by(view, wish, filter, kinds, count_max);
+        }
+        // Countries without a mirror are widened to their continents: not what was asked for, either.
+        let is_elsewhere = |pick: &Pick| {
+            let country = pick.mirror.and_then(|mirror| view.country(mirror));
+            !filter.countries().iter().any(|asked| *asked == GLOBAL || Some(*asked) == country)
+        };
+        if kinds.has(Kind::Country) && self.picks().first().is_some_and(is_elsewhere) {
+            kinds = kinds.without(Kinds::default().with(Kind::Country));
         }
         self.dropped = filter.kinds.without(kinds);
-        self.filter_by(view, wish, filter, kinds, count_max);
     }
 
     fn filter_by<B: AsRef<[u8]>>(
