@@ -3,8 +3,8 @@
 //! `cargo bench --bench lookup` prints nanoseconds per answer for random addresses and the queries of a realistic mix
 //! of clients (`bench/clients`), and for each part of the way by itself; the parts are timed over addresses and queries
 //! in the same order as the whole, so they add up to more or less the whole. Then the same queries with filters and in
-//! other forms, beside the plain list. Shipped lists, and for the groups also a cloud with 100,000 prefixes. With `../shared/data` beside this repository the targets that CentOS's repositories
-//! named are asked as well.
+//! other forms, beside the plain list. Shipped lists, and for the groups also a cloud with 100,000 prefixes. With
+//! `../shared/data` beside this repository the targets that CentOS's repositories named are asked as well.
 
 mod clients;
 mod dice;

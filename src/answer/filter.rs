@@ -1,4 +1,5 @@
-//! `Filter`: what a client asks of mirrors, alike in every dialect: `protocol`, `country`, `exclude`, `family`, `limit`.
+//! `Filter`: what a client asks of mirrors, alike in every dialect: `protocol`, `country`, `exclude`, `family` and
+//! `limit`.
 //!
 //! Lives here: reading the values, and whether a mirror is excluded. Not here: the walk that obeys them (`list`).
 

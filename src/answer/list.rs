@@ -1,8 +1,8 @@
 //! `List`: the mirrors one client gets for one repo.
 //!
 //! Lives here: what is chosen when, so that a client is never left with nothing while there is something.
-//! Not here: the walk itself (`walk`), where the client is (`locate`), what it asks of mirrors (`filter`), how a list is
-//! dressed (one file per dialect).
+//! Not here: the walk itself (`walk`), where the client is (`locate`), what it asks of mirrors (`filter`), how a list
+//! is dressed (one file per dialect).
 
 use super::filter::{Filter, GLOBAL, Kind, Kinds};
 use super::locate::Whereabouts;

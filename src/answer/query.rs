@@ -90,8 +90,8 @@ impl<'q> Query<'q> {
     }
 }
 
-/// Decodes `%XX` and `+`. A `%` without two digits stands for itself, as forms have always had it. What parts parameters
-/// is in no name: where it is encoded, it becomes NUL, which is in none either.
+/// Decodes `%XX` and `+`. A `%` without two digits stands for itself, as forms have always had it. What parts
+/// parameters is in no name: where it is encoded, it becomes NUL, which is in none either.
 fn decode(text: &[u8], decoded: &mut Vec<u8>) {
     decoded.clear();
     decoded.reserve(text.len());

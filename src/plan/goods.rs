@@ -24,8 +24,8 @@ use crate::verdicts::{MirrorId, RepoId, RepoKey, Shown, Standing, State, StateEr
 /// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
 pub const SPARED_BELOW: usize = 8;
 
-/// For how long after the master showed a generation last metalinks name it, seconds: mirrors that still have it are
-/// taken for good so long. As long as verdicts are remembered; a client that insists on less age asks a mirror that has.
+/// For how long after the master showed a generation last metalinks name it, seconds: so long clients may accept it
+/// of a mirror that is behind. As long as verdicts are remembered.
 pub const ALTERNATE_SECONDS_MAX: u64 = 3 * 86_400;
 
 /// Mirrors by protocol.

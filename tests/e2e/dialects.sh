@@ -153,7 +153,7 @@ mirrors_min = 1
 repos_min = 1
 TOML
 crawl() {
-  "$MIRRORLISTD_BIN" crawl --config "$W/config.toml" >"$W/crawl.out" 2>"$W/crawl.log" || fail "crawl: $(cat "$W/crawl.log")"
+  "$MIRRORLISTD_BIN" crawl --config "$W/config.toml" >"$W/crawl.out" 2>"$W/crawl.log" || fail "crawl"
 }
 crawl
 make_generation 2 master near secure
@@ -273,7 +273,8 @@ for target in "metalink4?repo=os-9&arch=x86_64" "$METALINK"; do
   rm -rf "$W/aria"
   mkdir "$W/aria"
   (cd "$W/aria" && timeout 60 aria2c -q --follow-metalink=mem --check-integrity=true --split=1 \
-    --ca-certificate="$TLS/authority.pem" "$V4/$target&exclude=old" >>"$W/aria2.log" 2>&1) || fail "aria2 from $target"
+    --ca-certificate="$TLS/authority.pem" "$V4/$target&exclude=old" >>"$W/aria2.log" 2>&1) ||
+    fail "aria2 from $target"
   [ "$(sha256sum <"$W/aria/repomd.xml" | cut -d' ' -f1)" = "$right" ] || fail "aria2 fetched something else"
 done
 # A file that does not match is not kept for good: aria2 says so by its exit code.

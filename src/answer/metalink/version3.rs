@@ -14,8 +14,8 @@ const PREFERENCE_MAX: u64 = 100;
 
 /// Appends the document. `date`: the time in HTTP's form. `note`: writes what is to be said in a comment, if anything.
 ///
-/// `revisions`: states of the file that may be accepted, the current one first; none when nobody knows, and then nothing
-/// can be verified.
+/// `revisions`: states of the file that may be accepted, the current one first; none when nobody knows, and then
+/// nothing can be verified.
 pub fn write<'a>(
     date: &[u8],
     note: impl FnOnce(&mut Vec<u8>),

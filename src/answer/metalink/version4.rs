@@ -18,8 +18,8 @@ pub struct File<'a> {
     pub hashes: &'a [(&'a str, &'a [u8])],
 }
 
-/// Appends the document. `note`: writes what is to be said in a comment, if anything. Sources come in the order in which
-/// they are to be tried: priority 1 first.
+/// Appends the document. `note`: writes what is to be said in a comment, if anything. Sources come in the order in
+/// which they are to be tried: priority 1 first.
 pub fn write<'a>(
     note: impl FnOnce(&mut Vec<u8>),
     file: &File<'_>,
