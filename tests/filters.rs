@@ -1,4 +1,4 @@
-//! Filters obey whatever inventory, client and dialect there is: what they promise is held against the inventory itself.
+//! Filters are obeyed whatever inventory, client and dialect there is: what they promise is held against the inventory.
 
 mod stage;
 
@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use mirrorlistd::answer::{
-    Answer, Ask, Atlas, Endpoint, Filter, GeoBytes, Kind, List, Order, Outcome, Query, Rules, Whereabouts, Wish,
+    Answer, Ask, Atlas, Endpoint, Filter, Form, GeoBytes, Kind, List, Order, Outcome, Pick, Query, Rules, Whereabouts,
+    Wish,
 };
 use mirrorlistd::geoip::Table;
 use mirrorlistd::inventory::{Inventory, Mirror, read_text};
@@ -135,12 +136,13 @@ proptest! {
         let whereabouts = Whereabouts::find(&atlas, client, b"");
         let repo = view.repo(view.find(b"9", b"x86_64", b"os").unwrap()).unwrap();
         let order = if is_fedora { Order::Rings { count_min: 5 } } else { Order::Place };
-        let wish = Wish { repo: &repo, family: own, whereabouts: &whereabouts, turn, order, count_max: 10, filter: None };
+        let count_max = 10;
+        let wish = Wish { repo: &repo, family: own, whereabouts: &whereabouts, turn, order, count_max, filter: None };
         let (mut plain, mut list) = (List::default(), List::default());
         plain.choose(view, &wish);
         list.choose(view, &Wish { filter: filter.as_ref(), ..wish });
 
-        let by_name = |pick: &mirrorlistd::answer::Pick| {
+        let by_name = |pick: &Pick| {
             let name = view.mirror(pick.mirror.unwrap()).unwrap().name;
             inventory.mirrors.iter().find(|mirror| mirror.name == name).unwrap()
         };
@@ -163,7 +165,8 @@ proptest! {
         let obeyed = filter.kinds.without(list.dropped());
         for pick in list.picks() {
             for kind in obeyed.iter() {
-                prop_assert!(obeys(kind, &text, by_name(pick), pick.protocol, own), "{:?} of `{}`: {:?}", kind, text, named);
+                let is_obeyed = obeys(kind, &text, by_name(pick), pick.protocol, own);
+                prop_assert!(is_obeyed, "{:?} of `{}`: {:?}", kind, text, named);
             }
         }
         // One filter alone is dropped only when no mirror that public lists name obeys it.
@@ -197,7 +200,6 @@ proptest! {
         let answer = Answer::choose(&atlas, &ask, &rules, &mut list);
         answer.write(b"Sun, 06 Nov 1994 08:49:37 GMT", &mut body);
         let body = String::from_utf8(body).unwrap();
-        use mirrorlistd::answer::Form;
         match answer.form {
             Form::Text => prop_assert!(body.lines().all(|line| {
                 line.starts_with("# ") || line.starts_with("http") || answer.outcome != Outcome::Listed

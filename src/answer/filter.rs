@@ -102,9 +102,8 @@ impl<'q> Filter<'q> {
     /// The filters of a query of a client with an address of `own` family; none when there are none.
     pub fn of(query: &Query<'q>, own: Family) -> Option<Filter<'q>> {
         let Query { protocol, country, exclude, limit, family, .. } = *query;
-        if protocol.or(country).or(exclude).or(limit).or(family).is_none() {
-            return None;
-        }
+        // Most queries have none of them.
+        protocol.or(country).or(exclude).or(limit).or(family)?;
         let mut filter = Filter {
             kinds: Kinds::default(),
             protocols: 0,
