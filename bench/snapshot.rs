@@ -107,6 +107,7 @@ fn made_up(dice: &mut Dice) -> Inventory {
         tree: None,
         releases: vec![format!("{}.1", number / REPOS_PER_TREE)],
         arches: None,
+        fedora_name: Some("{repo}-{release}".to_owned()),
     };
     let distribution = Distribution {
         name: "made-up".to_owned(),
@@ -116,6 +117,8 @@ fn made_up(dice: &mut Dice) -> Inventory {
         releases: (0..TREE_COUNT).map(release).collect(),
         repos: (0..TREE_COUNT * REPOS_PER_TREE).map(repo).collect(),
         images: Vec::new(),
+        repo_aliases: Vec::new(),
+        fedora_name: None,
     };
     Inventory { distributions: vec![distribution], mirrors, countries, ..Inventory::default() }
 }

@@ -41,6 +41,23 @@ pub struct Atlas {
     groups: PrefixMap<GroupIndex>,
     told: PrefixMap<PlaceIndex>,
     asns: Option<Arc<Table<GeoBytes, Asn>>>,
+    known_names: Vec<u8>,
+}
+
+/// Longest text of all single names of repos, bytes; what goes beyond it is left out. It is sent for each mistake.
+const KNOWN_NAMES_BYTES_MAX: usize = 32 << 10;
+
+/// The single names of repos as the Fedora dialect tells them, a line each.
+fn known_names(view: &View<Map>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (name, arch) in view.names() {
+        let line = format!("# repo={name}&arch={arch}\n");
+        if text.len() + line.len() > KNOWN_NAMES_BYTES_MAX {
+            break;
+        }
+        text.extend_from_slice(line.as_bytes());
+    }
+    text
 }
 
 impl Atlas {
@@ -56,15 +73,9 @@ impl Atlas {
         }
         let nearest = |code: Code| view.place(code).or_else(|| view.place(code.country()));
         let geo_places = geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
-        Atlas {
-            generation,
-            view,
-            geo,
-            geo_places,
-            groups: PrefixMap::new(groups),
-            told: PrefixMap::new(told),
-            asns: None,
-        }
+        let known_names = known_names(&view);
+        let (groups, told) = (PrefixMap::new(groups), PrefixMap::new(told));
+        Atlas { generation, view, geo, geo_places, groups, told, asns: None, known_names }
     }
 
     /// The same with a table of autonomous systems, or without one.
@@ -80,6 +91,11 @@ impl Atlas {
     /// The snapshot.
     pub fn view(&self) -> &View<Map> {
         &self.view
+    }
+
+    /// The single names of repos as the Fedora dialect tells them, a line each.
+    pub fn known_names(&self) -> &[u8] {
+        &self.known_names
     }
 
     /// The GeoIP table.

@@ -10,6 +10,7 @@
 //! - `publish`    where a snapshot that was made goes
 //! - `check`      read the lists and tell of every problem
 //! - `plan`       lists and verdicts → what would change, what the guard says, the publication
+//! - `expire`     name nothing of a repo that is older than what its master shows now
 //! - `clouds`     bring the address ranges of clouds up to date
 //! - `export`     lists for other people's frontends
 //! - `logs`       reading access logs
@@ -29,6 +30,7 @@ mod check;
 mod clouds;
 mod crawl;
 mod csv;
+mod expire;
 mod export;
 mod failure;
 mod geoip;
@@ -65,6 +67,7 @@ enum Command {
     Build(build::Args),
     Check(check::Args),
     Plan(plan::Args),
+    Expire(expire::Args),
     #[command(subcommand)]
     Clouds(clouds::Command),
     #[command(subcommand)]
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Expire(args) => expire::run(&args),
         Command::Clouds(command) => clouds::run(command),
         Command::Export(command) => export::run(command),
         Command::Lookup(args) => lookup::run(&args),

@@ -38,6 +38,14 @@ pub struct Config {
     pub asn: Vec<PathBuf>,
     /// Most mirrors in a list.
     pub lines_max: usize,
+    /// Most mirrors in a metalink, and in any answer of the Fedora dialect.
+    pub fedora_lines_max: usize,
+    /// With fewer mirrors than this, an answer of the Fedora dialect goes beyond the client's continent.
+    pub fedora_lines_min: usize,
+    /// Whether the Fedora dialect answers with 404 when a repo is not known.
+    pub strict_status: bool,
+    /// Clients that may ask for others, with `ip=`.
+    pub ip_allow: Prefixes,
     /// Access log: a file, `-` for standard output; none: no log.
     pub access_log: Option<PathBuf>,
     /// Peers whose `X-Forwarded-For` and PROXY headers are believed.
@@ -139,6 +147,10 @@ struct Written {
     geoip: Vec<PathBuf>,
     asn: Vec<PathBuf>,
     lines_max: usize,
+    fedora_lines_max: usize,
+    fedora_lines_min: usize,
+    strict_status: bool,
+    ip_allow: Vec<String>,
     access_log: Option<PathBuf>,
     trusted_proxies: Vec<String>,
     metrics_allow: Vec<String>,
@@ -206,6 +218,10 @@ impl Default for Written {
             geoip: Vec::new(),
             asn: Vec::new(),
             lines_max: 10,
+            fedora_lines_max: 20,
+            fedora_lines_min: 5,
+            strict_status: false,
+            ip_allow: Vec::new(),
             access_log: None,
             trusted_proxies: Vec::new(),
             metrics_allow: loopback(),
@@ -264,6 +280,7 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         }
         Err(wrong(key, format!("{value} is not between {} and {}", allowed.start(), allowed.end())))
     };
+    let lines = |key, value: usize| within(key, value as u64, 1..=LINES_MAX as u64).map(|value| value as usize);
     let seconds = |key, value| within(key, value, 1..=3600).map(Duration::from_secs);
     let prefixes = |key, texts: &[String]| Prefixes::parse(texts).map_err(|error| wrong(key, error.to_string()));
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -312,7 +329,11 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         build: written.build,
         geoip: written.geoip.into_iter().map(place).collect(),
         asn: written.asn.into_iter().map(place).collect(),
-        lines_max: within("lines_max", written.lines_max as u64, 1..=LINES_MAX as u64)? as usize,
+        lines_max: lines("lines_max", written.lines_max)?,
+        fedora_lines_max: lines("fedora_lines_max", written.fedora_lines_max)?,
+        fedora_lines_min: lines("fedora_lines_min", written.fedora_lines_min)?,
+        strict_status: written.strict_status,
+        ip_allow: prefixes("ip_allow", &written.ip_allow)?,
         access_log: written.access_log.map(|log| if log.as_os_str() == "-" { log } else { place(log) }),
         trusted_proxies: prefixes("trusted_proxies", &written.trusted_proxies)?,
         metrics_allow: prefixes("metrics_allow", &written.metrics_allow)?,

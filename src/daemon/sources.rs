@@ -8,7 +8,7 @@ use std::{env, fs, io};
 use super::cycle;
 use super::geo::{self, GeoCache, GeoError};
 use super::publication::Publication;
-use crate::answer::Atlas;
+use crate::answer::{Atlas, Rules};
 use crate::config::Config;
 use crate::crawl::DialerError;
 use crate::inventory::{self, Inventory, Problem, Reading, World};
@@ -166,9 +166,20 @@ fn identity(path: &Path) -> Option<FileIdentity> {
     Some((file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
 }
 
+/// What a configuration allows in answers.
+pub fn rules(config: &Config) -> Rules {
+    Rules {
+        lines_max: config.lines_max,
+        fedora_lines_max: config.fedora_lines_max,
+        fedora_lines_min: config.fedora_lines_min,
+        strict_status: config.strict_status,
+    }
+}
+
 fn settings(config: &Config) -> Settings {
     Settings {
-        lines_max: config.lines_max,
+        rules: rules(config),
+        ip_allow: config.ip_allow.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_allow: config.metrics_allow.clone(),
         explain_allow: config.explain_allow.clone(),

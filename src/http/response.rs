@@ -73,10 +73,15 @@ impl<'o> Response<'o> {
 
     /// Adds a field. Control characters in the value, which could end the line, become `?`.
     pub fn field(self, name: &str, value: &[u8]) -> Response<'o> {
+        self.written(name, |out| out.extend_from_slice(value))
+    }
+
+    /// Adds a field whose value is appended by `write`; control characters in it become `?`.
+    pub fn written(self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Response<'o> {
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
         let start = self.out.len();
-        self.out.extend_from_slice(value);
+        write(self.out);
         for byte in &mut self.out[start..] {
             if byte.is_ascii_control() {
                 *byte = b'?';

@@ -6,25 +6,37 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::counters::{Dialect, Page};
+use super::counters::Page;
 use super::edition::Edition;
 use super::ledger::Tally;
 use super::log::{AccessLog, Line};
 use super::metrics;
 use super::worker::Shared;
 use super::{Counters, edition::Live};
-use crate::answer::{self, Address, Query, Wish, centos};
+use crate::answer::metalink::version4;
+use crate::answer::{self, Address, Answer, Ask, Endpoint, Form, Inquiry, List, Query};
 use crate::http::{
-    After, Answer, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
+    self, After, HEAD_BYTES_MAX, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
 };
 use crate::net::{Family, client_address};
 
 /// Methods that are allowed everywhere.
 const ALLOWED: &str = "GET, HEAD";
-/// Fields of every list. No cache may keep it: another client's list is another.
-const LIST_FIELDS: &str = "Content-Type: text/plain\r\nCache-Control: no-store\r\n";
-/// Fields of an explanation as JSON. As text it has those of a list.
-const JSON_FIELDS: &str = "Content-Type: application/json\r\nCache-Control: no-store\r\n";
+/// Fields of an explanation, as text and as JSON.
+const EXPLANATION_FIELDS: [&str; 2] = [
+    "Content-Type: text/plain\r\nCache-Control: no-store\r\n",
+    "Content-Type: application/json\r\nCache-Control: no-store\r\n",
+];
+
+/// Fields of an answer with mirrors. No cache may keep it: another client's list is another.
+fn fields(form: Form) -> &'static str {
+    match form {
+        Form::Text | Form::Redirect => "Content-Type: text/plain\r\nCache-Control: no-store\r\n",
+        Form::Json | Form::JsonFull => "Content-Type: application/json\r\nCache-Control: no-store\r\n",
+        Form::Metalink => "Content-Type: application/metalink+xml\r\nCache-Control: no-store\r\nVary: Accept\r\n",
+        Form::Metalink4 => "Content-Type: application/metalink4+xml\r\nCache-Control: no-store\r\nVary: Accept\r\n",
+    }
+}
 
 /// What a request was answered with, for the log.
 struct Done {
@@ -43,6 +55,10 @@ pub struct Answerer {
     log: Option<AccessLog>,
     peer: IpAddr,
     is_stopping: bool,
+    /// Where the mirrors of an answer are put together.
+    list: List,
+    /// Where parameters are decoded.
+    decoded: Vec<u8>,
 }
 
 impl Answerer {
@@ -61,6 +77,8 @@ impl Answerer {
             log,
             peer: IpAddr::from([0, 0, 0, 0]),
             is_stopping: false,
+            list: List::default(),
+            decoded: Vec::with_capacity(HEAD_BYTES_MAX),
         }
     }
 
@@ -107,58 +125,89 @@ impl Answerer {
         self.peer = peer;
     }
 
-    fn route(&self, request: &Request<'_>, client: IpAddr, user_agent: &[u8], out: &mut Vec<u8>) -> Done {
+    fn route(&mut self, request: &Request<'_>, client: IpAddr, user_agent: &[u8], out: &mut Vec<u8>) -> Done {
         let reply = if self.is_stopping { Reply::to(request).closing() } else { Reply::to(request) };
-        let is_known = matches!(request.path(), b"/" | b"/mirrorlist" | b"/metrics" | b"/healthz" | b"*");
+        let endpoint = Endpoint::of(request.path());
+        let is_known = endpoint.is_some() || matches!(request.path(), b"/metrics" | b"/healthz" | b"*");
         if is_known && !matches!(request.method(), Method::Get | Method::Head) {
             self.count(Page::MethodNotAllowed);
             let body_bytes = method_not_allowed(out, reply, self.clock.http_date(), ALLOWED);
             return Done { status: Status::MethodNotAllowed, body_bytes };
         }
-        let (status, body_bytes) = match request.path() {
-            b"/" | b"/mirrorlist" => self.list(request, client, user_agent, reply, out),
-            b"/healthz" => self.text(Page::Health, Status::Ok, reply, "ok", out),
-            b"/metrics" => self.metrics(client, reply, out),
+        let (status, body_bytes) = match (endpoint, request.path()) {
+            (Some(endpoint), _) => self.mirrors(endpoint, request, client, user_agent, reply, out),
+            (None, b"/healthz") => self.text(Page::Health, Status::Ok, reply, "ok", out),
+            (None, b"/metrics") => self.metrics(client, reply, out),
             _ => self.text(Page::NotFound, Status::NotFound, reply, "there is nothing at this path", out),
         };
         Done { status, body_bytes }
     }
 
-    fn list(
-        &self,
+    fn mirrors(
+        &mut self,
+        endpoint: Endpoint,
         request: &Request<'_>,
         client: IpAddr,
         user_agent: &[u8],
         reply: Reply,
         out: &mut Vec<u8>,
     ) -> (Status, usize) {
-        let query = Query::parse(request.query().unwrap_or_default());
-        if query.explain {
-            return self.explain(request, &query, client, reply, out);
+        let mut decoded = std::mem::take(&mut self.decoded);
+        let query = Query::parse(request.query().unwrap_or_default(), &mut decoded);
+        let done = match query.wants_explanation() {
+            true => self.explain(request, &query, client, reply, out),
+            false => self.list(endpoint, request, query, client, user_agent, reply, out),
+        };
+        self.decoded = decoded;
+        done
+    }
+
+    fn list(
+        &mut self,
+        endpoint: Endpoint,
+        request: &Request<'_>,
+        query: Query<'_>,
+        client: IpAddr,
+        user_agent: &[u8],
+        reply: Reply,
+        out: &mut Vec<u8>,
+    ) -> (Status, usize) {
+        let Edition { settings, atlas } = &*self.edition;
+        let client = match query.ip {
+            Some(ip) if settings.ip_allow.contains(client) => address(ip).unwrap_or(client),
+            _ => client,
+        };
+        let countme = query.countme_bucket();
+        let accepts_metalink4 = endpoint == Endpoint::Metalink
+            && request.headers("accept").any(|value| accepts(value, version4::MEDIA_TYPE.as_bytes()));
+        let ask = Ask { endpoint, query, accepts_metalink4, client, unix_seconds: self.clock.unix_seconds() };
+        let answer = Answer::choose(atlas, &ask, &settings.rules, &mut self.list);
+        self.counters.answered(ask.dialect(), Family::of(client), answer.outcome);
+        if let (Some(repo), Some(place)) = (answer.repo(), answer.place()) {
+            self.tally.listed(repo, place, answer.mirrors().next());
+            self.counters.listed_to(self.shared.systems.slot(user_agent), countme);
         }
-        let line_count_max = self.edition.settings.lines_max;
-        let answer = centos::answer(&self.edition.atlas, &query, client, self.clock.unix_seconds(), line_count_max);
-        self.counters.answered(Dialect::Centos, Family::of(client), answer.outcome);
-        if let (Some(repo), Some(place)) = (answer.repo, answer.place) {
-            self.tally.listed(repo, place, answer.mirrors().first().copied());
-            self.counters.listed_to(self.shared.systems.slot(user_agent), query.countme);
+        let date = self.clock.http_date();
+        let mut response = Response::begin(out, reply, answer.status, date).lines(fields(answer.form));
+        if answer.form == Form::Redirect {
+            response = response.written("Location", |out| answer.write_location(out));
         }
-        let mut body = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(LIST_FIELDS).body();
-        answer.write(body.out());
-        (Status::Ok, body.finish())
+        let mut body = response.body();
+        answer.write(date, body.out());
+        (answer.status, body.finish())
     }
 
     /// Tells why, in place of the answer. Another's address is for those who may have any answer explained.
     fn explain(
         &self,
         request: &Request<'_>,
-        query: &Query,
+        query: &Query<'_>,
         client: IpAddr,
         reply: Reply,
         out: &mut Vec<u8>,
     ) -> (Status, usize) {
         let accept = request.header("accept").unwrap_or_default();
-        let wish = Wish::parse(request.query().unwrap_or_default(), accept);
+        let wish = Inquiry::of(query, accept);
         let settings = &self.edition.settings;
         let may_all = settings.explain_allow.contains(client);
         let address = match wish.address {
@@ -176,11 +225,9 @@ impl Answerer {
         }
         self.count(Page::Explained);
         let now = self.clock.unix_seconds();
-        let told = answer::explain(&self.edition.atlas, query, address, now, settings.lines_max);
-        let (fields, bytes) = match wish.is_json {
-            true => (JSON_FIELDS, told.json()),
-            false => (LIST_FIELDS, told.text().into_bytes()),
-        };
+        let told = answer::explain(&self.edition.atlas, query, address, now, settings.rules.lines_max);
+        let bytes = if wish.is_json { told.json() } else { told.text().into_bytes() };
+        let fields = EXPLANATION_FIELDS[usize::from(wish.is_json)];
         let body_bytes = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(fields).finish(&bytes);
         (Status::Ok, body_bytes)
     }
@@ -206,7 +253,22 @@ impl Answerer {
     }
 }
 
-impl Answer for Answerer {
+/// The address that a parameter names.
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let address: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+/// Whether a value of `Accept` names a media type, and does not refuse it (RFC 9110, section 12.5.1).
+fn accepts(value: &[u8], media_type: &[u8]) -> bool {
+    value.split(|&byte| byte == b',').any(|range| {
+        let mut parts = range.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+        let names_it = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(media_type));
+        names_it && !parts.any(|parameter| matches!(parameter, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
+    })
+}
+
+impl http::Answer for Answerer {
     fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>) -> After {
         let trusted = &self.edition.settings.trusted_proxies;
         let client = client_address(self.peer, request.headers("x-forwarded-for"), trusted);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::systems::SystemSlot;
-use crate::answer::centos::Outcome;
+use crate::answer::{Dialect, Outcome};
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::plan::guard;
@@ -50,25 +50,6 @@ impl Page {
             Page::BadAddress => "bad_address",
             Page::NotFound => "not_found",
             Page::MethodNotAllowed => "method_not_allowed",
-        }
-    }
-}
-
-/// In which form a list is asked for and given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// `release`, `arch` and `repo`, and lines of text.
-    Centos,
-}
-
-impl Dialect {
-    /// All, in the order of counters.
-    pub const ALL: [Dialect; 1] = [Dialect::Centos];
-
-    /// As counters label it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Dialect::Centos => "centos",
         }
     }
 }

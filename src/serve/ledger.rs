@@ -230,6 +230,7 @@ mod tests {
                     spares: [[None; 3]; 2],
                 },
                 comment: None,
+                revisions: &[],
             };
             builder.repo(&entry).unwrap();
         }

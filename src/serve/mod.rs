@@ -26,7 +26,7 @@ mod worker;
 
 pub use answerer::Answerer;
 pub use clock::Clock;
-pub use counters::{Count, Counters, Dialect, Vitals};
+pub use counters::{Count, Counters, Vitals};
 pub use edition::{Edition, Live, Settings};
 pub use log::{AccessLog, LogError, LogWriter};
 pub use worker::{Listener, Shared, Worker};

@@ -173,6 +173,7 @@ mod tests {
                     spares: [[None; PROTOCOLS]; FAMILIES],
                 },
                 comment: None,
+                revisions: &[],
             };
             builder.repo(&entry).unwrap();
         }

@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 21 | sections: offset, length |
+//! | 48 | 16 × 26 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -37,6 +37,11 @@
 //! | folder keys | `FolderKeyRecord` | what clients call folders, aliases too; rising |
 //! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol` |
 //! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both are empty without any |
+//! | names | `KeyRecord` | hash table over `name NUL arch` and `NUL path`, as keys; a power of two |
+//! | revisions | `Revision` | states of `repomd.xml` files, those of a repo side by side, the current one first |
+//! | revisions of | `RevisionsRecord` | which revisions are a repo's, by the repo's position |
+//! | continents | u8 | continent of a place, by the place's position; 0: none |
+//! | mirror ASNs | `MirrorAsnRecord` | autonomous systems of mirrors, rising |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
 //! → base + suffix. An answer that the good mirrors do not fill goes through its list once more, for the spare ones.
@@ -108,11 +113,21 @@ pub enum Section {
     FaultStarts,
     /// Why mirrors are not good.
     Faults,
+    /// Hash table of single names of repos.
+    Names,
+    /// States of `repomd.xml` files.
+    Revisions,
+    /// Which revisions are a repo's.
+    RevisionsOf,
+    /// Continents of places.
+    Continents,
+    /// Autonomous systems of mirrors.
+    MirrorAsns,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 21] = [
+    pub const ALL: [Section; 26] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -134,6 +149,11 @@ impl Section {
         Section::FolderKeys,
         Section::FaultStarts,
         Section::Faults,
+        Section::Names,
+        Section::Revisions,
+        Section::RevisionsOf,
+        Section::Continents,
+        Section::MirrorAsns,
     ];
 }
 
@@ -185,7 +205,7 @@ impl SectionRecord {
 }
 
 /// A piece of the texts section.
-#[derive(Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Text {
     /// From the section's start.

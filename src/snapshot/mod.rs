@@ -9,6 +9,9 @@
 //! - `images`   the part of `View` that finds folders of images and their files
 //! - `image_table` the part of `Builder` that adds them
 //! - `faults`   why a mirror is not good for a repo, for people
+//! - `names`    repos by their single names and paths
+//! - `origins`  where mirrors are and who runs their networks
+//! - `revisions` `Revision`: the states of a repo's metadata that clients may accept
 //! - `check`    walks every byte of a view, before publishing and before workers see it
 //! - `diff`     the lists as text, and what differs between two snapshots
 //! - `store`    `Store`: generations in a folder, published by rename
@@ -24,6 +27,9 @@ mod format;
 mod groups;
 mod image_table;
 mod images;
+mod names;
+mod origins;
+mod revisions;
 mod serving;
 mod store;
 mod view;
@@ -37,6 +43,8 @@ pub use format::{
 };
 pub use image_table::{FileEntry, FolderEntry};
 pub use images::{Digest, File, Folder};
-pub use serving::{Candidates, Naming, Serving};
+pub use origins::{Continent, CountryCode};
+pub use revisions::Revision;
+pub use serving::{BaseUrl, Candidates, Naming, Serving};
 pub use store::{GENERATIONS_KEPT, Generation, Store, StoreError, open, says_the_same};
 pub use view::{Carried, Mirror, Network, OpenError, Repo, RepoName, Row, Target, View};

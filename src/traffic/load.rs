@@ -3,9 +3,8 @@
 //! Lives here: counting by the very code that answers, shares, who would drown, and how two snapshots differ.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use crate::answer::{Atlas, Query, centos};
+use crate::answer::{Answer, Ask, Atlas, List, Rules};
 use crate::snapshot::{MirrorIndex, View};
 
 /// How often answers name each mirror.
@@ -78,20 +77,20 @@ impl Load {
     }
 
     /// Answers one request, and counts whom the answer names.
-    pub fn ask(&mut self, atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, line_count_max: usize) {
-        let answer = centos::answer(atlas, query, client, unix_seconds, line_count_max);
-        if answer.repo.is_none() {
+    pub fn ask(&mut self, atlas: &Atlas, ask: &Ask<'_>, rules: &Rules) {
+        let mut list = List::default();
+        let answer = Answer::choose(atlas, ask, rules, &mut list);
+        if answer.repo().is_none() {
             self.unknown += 1;
             return;
         }
-        let mirrors = answer.mirrors();
-        let Some(first) = mirrors.first() else {
+        let Some(first) = answer.mirrors().next() else {
             self.without_mirror += 1;
             return;
         };
         self.listed += 1;
-        count(&mut self.first, *first);
-        mirrors.iter().for_each(|&mirror| count(&mut self.named, mirror));
+        count(&mut self.first, first);
+        answer.mirrors().for_each(|mirror| count(&mut self.named, mirror));
     }
 
     /// What each mirror would carry, the most loaded first.

@@ -17,6 +17,6 @@ mod tables;
 
 pub use line::Line;
 pub use load::{Limits, Load, MirrorLoad, Move, Warning, moves};
-pub use population::{Ask, Population, PopulationError};
+pub use population::{Population, PopulationError};
 pub use source::{LINE_BYTES_MAX, Next, Source, SourceError};
 pub use tables::{Dimension, KEYS_MAX, Table, Tables};

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::answer::{Atlas, Query};
+use crate::answer::{Ask, Atlas, Endpoint, Query};
 use crate::dice::Dice;
 use crate::place::Code;
 use crate::snapshot::{RepoIndex, View};
@@ -90,20 +90,19 @@ pub enum PopulationError {
     UnknownRepo(String),
 }
 
-/// One request.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask {
-    /// Who asks.
-    pub client: IpAddr,
-    /// For what.
-    pub query: Query,
-    /// When, seconds since 1970.
-    pub unix_seconds: u64,
+/// A client that is made up.
+struct Client {
+    address: IpAddr,
+    /// Position of what it asks for among the repos.
+    repo: usize,
+    /// The place that it asks for; empty for none.
+    place: String,
 }
 
 /// Clients that are made up.
 pub struct Population {
-    clients: Vec<(IpAddr, Query)>,
+    clients: Vec<Client>,
+    repos: Repos,
     begin: u64,
 }
 
@@ -121,11 +120,11 @@ impl Population {
         let repos = Repos::of(atlas.view(), repo)?;
         let world = World::draw(atlas, &mut dice);
         let clients = (0..count.min(CLIENTS_MAX)).map(|_| {
-            let (client, place) = world.client(atlas, &mut dice);
-            let [release, arch, name] = repos.choose(&mut dice);
-            (client, Query::of(release, arch, name, &place))
+            let (address, place) = world.client(atlas, &mut dice);
+            Client { address, repo: repos.choose(&mut dice), place }
         });
-        Ok(Population { clients: clients.collect(), begin })
+        let clients = clients.collect();
+        Ok(Population { clients, repos, begin })
     }
 
     /// How many requests they make.
@@ -134,10 +133,14 @@ impl Population {
     }
 
     /// Their requests.
-    pub fn asks(&self) -> impl Iterator<Item = Ask> + '_ {
+    pub fn asks(&self) -> impl Iterator<Item = Ask<'_>> {
         (0..HOURS).flat_map(move |hour| {
             let unix_seconds = self.begin + hour * TURN_SECONDS;
-            self.clients.iter().map(move |&(client, query)| Ask { client, query, unix_seconds })
+            self.clients.iter().map(move |client| {
+                let [release, arch, name] = self.repos.names[client.repo].each_ref().map(String::as_str);
+                let query = Query::of(release, arch, name, &client.place);
+                Ask { endpoint: Endpoint::Root, query, accepts_metalink4: false, client: client.address, unix_seconds }
+            })
         })
     }
 }
@@ -177,10 +180,10 @@ impl Repos {
         if repos.names.is_empty() { Err(PopulationError::NoRepo) } else { Ok(repos) }
     }
 
-    fn choose(&self, dice: &mut Dice) -> [&str; 3] {
+    /// The position of one.
+    fn choose(&self, dice: &mut Dice) -> usize {
         let mark = dice.below(self.reached.last().map_or(0, |&all| all as usize)) as u64;
-        let at = self.reached.partition_point(|&reached| reached <= mark);
-        self.names[at].each_ref().map(String::as_str)
+        self.reached.partition_point(|&reached| reached <= mark)
     }
 }
 

@@ -150,12 +150,13 @@ impl Tables {
             return;
         }
         self.lists += 1;
-        let query = Query::parse(line.query.unwrap_or_default());
+        let mut decoded = Vec::new();
+        let query = Query::parse(line.query.unwrap_or_default(), &mut decoded);
         for (dimension, counts) in &mut self.counts {
             match dimension {
-                Dimension::Repo => counts.add(query.repo.bytes()),
-                Dimension::Release => counts.add(query.release.bytes()),
-                Dimension::Arch => counts.add(query.arch.bytes()),
+                Dimension::Repo => counts.add(query.repo.unwrap_or_default()),
+                Dimension::Release => counts.add(query.release.unwrap_or_default()),
+                Dimension::Arch => counts.add(query.arch.unwrap_or_default()),
                 Dimension::Country => match country(line.client) {
                     Some(code) => counts.add(code.country().to_string().as_bytes()),
                     None => counts.add(b"unknown"),
@@ -165,7 +166,7 @@ impl Tables {
                     Some(System { name, version }) => counts.add(format!("{name} {version}").as_bytes()),
                     None => counts.add(b"(not libdnf)"),
                 },
-                Dimension::Countme if query.countme > 0 => counts.add(&[b'0' + query.countme]),
+                Dimension::Countme if query.countme_bucket() > 0 => counts.add(&[b'0' + query.countme_bucket()]),
                 Dimension::Countme => {}
                 Dimension::Hour => {
                     let hour = line.unix_seconds / 3600 % 24;

@@ -3,6 +3,7 @@
 //! - `server`   `Server`: the program with a configuration, on ports that the system picks
 //! - `client`   `Client`: one connection, bytes out and answers in
 //! - `gallery`  a small snapshot with images
+//! - `listing`  a list without a server
 //! - `embers`   a small inventory, one mirror per rank, so that no order is left to chance, and where its clients are
 //!
 //! Not here: what is expected of the program (the tests).
@@ -13,9 +14,11 @@
 mod client;
 mod embers;
 mod gallery;
+mod listing;
 mod server;
 
 pub use client::{Answer, Client, get};
 pub use embers::{EMBERS, client_of, geo_table, inventory, write_embers};
 pub use gallery::{MODIFIED_AT, VERIFIED_AT, gallery};
+pub use listing::listing;
 pub use server::{Server, program, shared_data, until};

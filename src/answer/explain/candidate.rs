@@ -83,7 +83,7 @@ pub struct Walker<'a, B> {
     serving: Serving<'a>,
     sparing: Option<Serving<'a>>,
     /// Mirrors in the answer; none when it is made over the other family.
-    named: &'a [MirrorIndex],
+    named: Vec<MirrorIndex>,
     seen: Vec<MirrorIndex>,
 }
 
@@ -94,11 +94,11 @@ impl<'a, B: AsRef<[u8]>> Walker<'a, B> {
         index: RepoIndex,
         repo: &'a Repo<'a>,
         family: Family,
-        list: &'a List<'a>,
+        list: &List,
         is_answered: bool,
     ) -> Walker<'a, B> {
         let (serving, sparing) = (view.serving(repo, family), view.sparing(repo, family));
-        let named = if is_answered { list.mirrors() } else { &[] };
+        let named = list.picks().iter().filter(|_| is_answered).filter_map(|pick| pick.mirror).collect();
         Walker { view, index, repo, family, serving, sparing, named, seen: Vec::new() }
     }
 

@@ -2,14 +2,14 @@
 //!
 //! - `candidate`  a mirror that was considered, and why it is in or out
 //! - `text`       the explanation as lines for a terminal
-//! - `wish`       `Wish`: what a request for an explanation asks for
+//! - `inquiry`    `Inquiry`: what a request for an explanation asks for
 //!
 //! Made by the same code as the answer, so it tells what really is answered. Unlike an answer it allocates. Not here:
 //! who may have it (`serve`, `cli`).
 
 mod candidate;
+mod inquiry;
 mod text;
-mod wish;
 
 use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,9 +17,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::atlas::Atlas;
-use super::centos::{self, Outcome};
-use super::list::{List, Supply};
+use super::centos;
+use super::list::{List, Order, Supply, Wish};
 use super::locate::{Reason, Whereabouts};
+use super::outcome::Outcome;
 use super::query::Query;
 use crate::calendar::moment;
 use crate::net::Family;
@@ -27,7 +28,7 @@ use crate::snapshot::{Ending, PlaceIndex, Repo, RepoIndex, Row};
 use crate::turn;
 use candidate::{Candidate, Walker};
 
-pub use wish::{Address, Wish};
+pub use inquiry::{Address, Inquiry};
 
 /// Mirrors that are told of at most, in all lists together: the page has a bound however large the inventory is.
 pub const CANDIDATES_MAX: usize = 512;
@@ -113,10 +114,16 @@ struct Walk {
 }
 
 /// Tells how `client` would be answered at `unix_seconds`, with every mirror that was considered.
-pub fn explain(atlas: &Atlas, query: &Query, client: IpAddr, unix_seconds: u64, line_count_max: usize) -> Explanation {
+pub fn explain(
+    atlas: &Atlas,
+    query: &Query<'_>,
+    client: IpAddr,
+    unix_seconds: u64,
+    line_count_max: usize,
+) -> Explanation {
     let client = client.to_canonical();
     let view = atlas.view();
-    let whereabouts = Whereabouts::find(atlas, client, query.cc.bytes());
+    let whereabouts = Whereabouts::find(atlas, client, query.cc.unwrap_or_default());
     let turn = turn::of_client(client, unix_seconds, view.turn_count());
     let verified_at = view.verified_at();
     let mut told = Explanation {
@@ -155,7 +162,7 @@ impl Explanation {
     }
 }
 
-fn asker(atlas: &Atlas, query: &Query, client: IpAddr, whereabouts: &Whereabouts, turn: usize) -> Client {
+fn asker(atlas: &Atlas, query: &Query<'_>, client: IpAddr, whereabouts: &Whereabouts, turn: usize) -> Client {
     let view = atlas.view();
     let groups: Vec<GroupNamed> = whereabouts
         .groups(view)
@@ -164,7 +171,7 @@ fn asker(atlas: &Atlas, query: &Query, client: IpAddr, whereabouts: &Whereabouts
         .collect();
     let place = place_name(atlas, whereabouts.place);
     let (place_from, place_why) = match whereabouts.reason {
-        Reason::Asked => ("asked", format!("asked for by cc={}", printable(query.cc.bytes()))),
+        Reason::Asked => ("asked", format!("asked for by cc={}", printable(query.cc.unwrap_or_default()))),
         Reason::Told(network) => ("inventory", format!("told by the inventory of {network}")),
         Reason::Geo(code) => ("geoip", format!("the GeoIP table says {code}")),
         Reason::Unknown => ("unknown", "the GeoIP table does not know the address".to_owned()),
@@ -203,8 +210,10 @@ fn answered(
         path: String::from_utf8_lossy(repo.suffix).into_owned(),
         comment: view.comment(index).map(|comment| String::from_utf8_lossy(comment).into_owned()),
     });
-    let list = List::choose(view, repo, family, whereabouts, turn, told.answer_max);
-    told.outcome = Outcome::of(list.supply()).label();
+    let (order, count_max) = (Order::Place, told.answer_max);
+    let mut list = List::default();
+    list.choose(view, &Wish { repo, family, whereabouts, turn, order, count_max, filter: None });
+    told.outcome = Outcome::from(list.supply()).label();
     // With nobody left for the client's family, its lists are walked to the end before those of the other one.
     let families: &[Family] = match list.supply() {
         Supply::OtherFamily => &[family, family.other()],
@@ -229,8 +238,8 @@ fn answered(
             }
         }
     }
-    let url = |base: &&[u8]| String::from_utf8_lossy(&[base, list.suffix()].concat()).into_owned();
-    told.answer = list.bases().iter().map(url).collect();
+    let url = |base: &[u8]| String::from_utf8_lossy(&[base, repo.suffix].concat()).into_owned();
+    told.answer = list.bases(view).map(url).collect();
 }
 
 fn place_name(atlas: &Atlas, place: PlaceIndex) -> String {

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use super::bar::Bar;
 use super::failure::Failure;
 use super::{atlas, logs};
-use crate::answer::{Atlas, Query};
+use crate::answer::{Ask, Atlas, Endpoint, Query};
 use crate::calendar::DAY_SECONDS;
 use crate::config::Config;
+use crate::daemon::rules;
 use crate::traffic::{Limits, Line, Load, Population};
 use report::{Asked, Side};
 
@@ -97,12 +98,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         None => Config::shipped(),
     };
     config.lists = args.lists.clone().or(config.lists);
-    let line_count_max = config.lines_max;
+    let rules = rules(&config);
     let atlases = atlases(args, config)?;
     let mut loads: Vec<Load> = atlases.iter().map(|atlas| Load::new(atlas.view())).collect();
-    let mut ask = |query: &Query, client, unix_seconds| {
+    let mut ask = |ask: &Ask<'_>| {
         for (atlas, load) in atlases.iter().zip(&mut loads) {
-            load.ask(atlas, query, client, unix_seconds, line_count_max);
+            load.ask(atlas, ask, &rules);
         }
     };
     let asked = match args.log.is_empty() {
@@ -113,7 +114,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             let population = Population::new(newest, count, args.seed, SOME_MIDNIGHT, repo).map_err(Failure::input)?;
             let bar = Bar::of_count("asking", population.ask_count());
             for (number, one) in (0..).zip(population.asks()) {
-                ask(&one.query, one.client, one.unix_seconds);
+                ask(&one);
                 if number % ASKS_PER_LOOK == 0 {
                     bar.set(number);
                 }
@@ -163,11 +164,12 @@ fn atlases(args: &Args, config: Config) -> Result<Vec<Arc<Atlas>>, Failure> {
 }
 
 /// Answers the requests of logs again.
-fn from_logs(args: &Args, ask: &mut dyn FnMut(&Query, std::net::IpAddr, u64)) -> Result<Asked, Failure> {
+fn from_logs(args: &Args, ask: &mut dyn FnMut(&Ask<'_>)) -> Result<Asked, Failure> {
     let mut asked = Asked { requests: 0, passed_over: 0, requests_per_day: None };
     let mut span: Option<(u64, u64)> = None;
     let bar = Bar::of_bytes("asking", logs::total_bytes(&args.log));
     let mut done_bytes = 0;
+    let mut decoded = Vec::new();
     for path in &args.log {
         done_bytes += logs::read(path, |line| {
             let Some((text, read_bytes)) = line else {
@@ -180,7 +182,9 @@ fn from_logs(args: &Args, ask: &mut dyn FnMut(&Query, std::net::IpAddr, u64)) ->
                     let (first, last) = span.unwrap_or((at, at));
                     span = Some((first.min(at), last.max(at)));
                     asked.requests += 1;
-                    ask(&Query::parse(line.query.unwrap_or_default()), line.client, at);
+                    let query = Query::parse(line.query.unwrap_or_default(), &mut decoded);
+                    let endpoint = Endpoint::of(line.path).unwrap_or(Endpoint::Root);
+                    ask(&Ask { endpoint, query, accepts_metalink4: false, client: line.client, unix_seconds: at });
                 }
                 None => asked.passed_over += 1,
             }

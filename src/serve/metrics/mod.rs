@@ -8,10 +8,11 @@
 mod load;
 mod text;
 
-use super::counters::{Count, Counters, Dialect, LoopCounts, Page, Vitals};
+use super::counters::{Count, Counters, LoopCounts, Page, Vitals};
 use super::edition::Edition;
 use super::worker::Shared;
-use crate::answer::centos::Outcome;
+use crate::answer::Dialect;
+use crate::answer::Outcome;
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::plan::guard;

@@ -1,12 +1,12 @@
-//! `Wish`: what a request for an explanation asks for, beside what it would ask a list for.
+//! `Inquiry`: what a request for an explanation asks for, beside what it would ask a list for.
 
 use std::net::IpAddr;
 
-use super::super::query::parameter;
+use super::super::query::Query;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct Inquiry {
     /// JSON in place of text: `format=json`, or the type of JSON in `Accept`.
     pub is_json: bool,
     /// `ip`: the address to explain for, in place of the client's own.
@@ -24,22 +24,21 @@ pub enum Address {
     Bad,
 }
 
-impl Wish {
-    /// Out of what follows the `?`, and the `Accept` field.
-    pub fn parse(query: &[u8], accept: &[u8]) -> Wish {
-        let format = parameter(query, b"format");
-        let is_json = match format.bytes() {
+impl Inquiry {
+    /// Out of the parameters and the `Accept` field.
+    pub fn of(query: &Query<'_>, accept: &[u8]) -> Inquiry {
+        let is_json = match query.format.unwrap_or_default() {
             b"" => accepts_json(accept),
             named => named == b"json",
         };
-        let address = match parameter(query, b"ip").bytes() {
+        let address = match query.ip.unwrap_or_default() {
             b"" => Address::Own,
             text => {
                 let parsed = std::str::from_utf8(text).ok().and_then(|text| text.parse::<IpAddr>().ok());
                 parsed.map_or(Address::Bad, |address| Address::Of(address.to_canonical()))
             }
         };
-        Wish { is_json, address }
+        Inquiry { is_json, address }
     }
 }
 
@@ -57,8 +56,11 @@ mod tests {
 
     #[test]
     fn wishes_are_understood() {
-        let own = |is_json| Wish { is_json, address: Address::Own };
-        let wish = |query: &str, accept: &str| Wish::parse(query.as_bytes(), accept.as_bytes());
+        let own = |is_json| Inquiry { is_json, address: Address::Own };
+        let wish = |query: &str, accept: &str| {
+            let mut decoded = Vec::new();
+            Inquiry::of(&Query::parse(query.as_bytes(), &mut decoded), accept.as_bytes())
+        };
         assert_eq!(wish("explain=1", "*/*"), own(false));
         assert_eq!(wish("explain=1&format=json", "*/*"), own(true));
         assert_eq!(wish("explain=1", "text/html, Application/JSON ; q=0.5"), own(true));
