@@ -2,9 +2,9 @@
 //!
 //! `cargo bench --bench lookup` prints nanoseconds per answer for random addresses and the queries of a realistic mix
 //! of clients (`bench/clients`), and for each part of the way by itself; the parts are timed over addresses and queries
-//! in the same order as the whole, so they add up to more or less the whole. Shipped lists, and for the groups also a
-//! cloud with 100,000 prefixes. With `../shared/data` beside this repository the targets that CentOS's repositories
-//! named are asked as well.
+//! in the same order as the whole, so they add up to more or less the whole. Then the same queries with filters and in
+//! other forms, beside the plain list. Shipped lists, and for the groups also a cloud with 100,000 prefixes. With
+//! `../shared/data` beside this repository the targets that CentOS's repositories named are asked as well.
 
 mod clients;
 mod dice;
@@ -17,12 +17,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ip_network::IpNetwork;
-use mirrorlistd::answer::{Atlas, GeoBytes, List, Query, Whereabouts, centos};
+use mirrorlistd::answer::{
+    Answer, Ask, Atlas, Endpoint, GeoBytes, List, Order, Outcome, Query, Rules, Whereabouts, Wish, centos,
+};
 use mirrorlistd::config::Config;
 use mirrorlistd::daemon::{Sources, Tolerance};
-use mirrorlistd::geoip::Table;
+use mirrorlistd::geoip::{Builder, Table};
 use mirrorlistd::inventory::{Cloud, CloudRegion, Inventory};
-use mirrorlistd::net::Family;
+use mirrorlistd::net::{Asn, Family};
 use mirrorlistd::plan::{self, Goods};
 use mirrorlistd::snapshot::{Generation, View};
 use mirrorlistd::sys::Map;
@@ -37,7 +39,9 @@ const ADDRESS_COUNT: usize = 1 << 17;
 const QUERY_COUNT: usize = 256;
 /// Client prefixes of the large table, half of them IPv6.
 const PREFIX_COUNT: usize = 100_000;
-const LINES_MAX: usize = 10;
+const RULES: Rules = Rules { lines_max: 10, fedora_lines_max: 20, fedora_lines_min: 5, strict_status: false };
+/// The time in HTTP's form, for metalinks.
+const DATE: &[u8] = b"Wed, 18 Nov 2026 05:46:40 GMT";
 /// Some hour.
 const NOW: u64 = 1_795_000_000;
 
@@ -54,18 +58,34 @@ fn main() {
     println!("{} mirrors, {} prefixes", atlas.view().mirror_count(), atlas.view().network_count());
 
     time_queries("the mix", &texts);
-    let queries: Vec<Query> = texts.iter().map(|text| Query::parse(text.as_bytes())).collect();
+    let mut decoded = vec![Vec::new(); texts.len()];
+    let queries = parsed(&texts, &mut decoded);
     tell_outcomes("the mix", &atlas, &queries);
     time("find repo", &queries, |query| centos::find(&atlas, query));
     for (kind, addresses) in &kinds {
         time(&format!("place of {kind}"), addresses, |&address| atlas.geo(address));
         time(&format!("group of {kind}, shipped prefixes"), addresses, |&address| atlas.group(address));
         time_lists(kind, &atlas, addresses, &queries);
-        time_answers(&format!("whole, {kind}"), &atlas, addresses, &queries);
+        time_answers(&format!("whole, {kind}"), Endpoint::Root, &atlas, addresses, &queries);
+    }
+    time_forms(&atlas, &kinds[0].1, &texts);
+    let unknown: Vec<Query> =
+        queries.iter().copied().filter(|query| centos::find(&atlas, query) == Err(Outcome::Unknown)).collect();
+    time_answers("whole, unknown repos, IPv4", Endpoint::Root, &atlas, &kinds[0].1, &unknown);
+    let with_systems = with_systems(&mut dice);
+    for (kind, addresses) in &kinds[..2] {
+        time(&format!("group of the system of {kind}"), addresses, |&address| with_systems.asn_group(address));
+        time_answers(
+            &format!("whole, {kind}, with a table of systems"),
+            Endpoint::Root,
+            &with_systems,
+            addresses,
+            &queries,
+        );
     }
     let inside = addresses_inside(&mut dice, &atlas);
     time("group of an address in a shipped prefix", &inside, |&address| atlas.group(address));
-    time_answers("whole, an address in a shipped prefix", &atlas, &inside, &queries);
+    time_answers("whole, an address in a shipped prefix", Endpoint::Root, &atlas, &inside, &queries);
 
     let large = with_prefixes(&mut dice);
     println!("{} prefixes", large.view().network_count());
@@ -83,9 +103,34 @@ fn main() {
         return;
     };
     time_queries("CentOS's targets", &texts);
-    let queries: Vec<Query> = texts.iter().map(|text| Query::parse(text.as_bytes())).collect();
+    let mut decoded = vec![Vec::new(); texts.len()];
+    let queries = parsed(&texts, &mut decoded);
     tell_outcomes("CentOS's targets", &atlas, &queries);
-    time_answers("whole, CentOS's targets, IPv4", &atlas, &kinds[0].1, &queries);
+    time_answers("whole, CentOS's targets, IPv4", Endpoint::Root, &atlas, &kinds[0].1, &queries);
+}
+
+fn parsed<'q>(texts: &'q [String], decoded: &'q mut [Vec<u8>]) -> Vec<Query<'q>> {
+    texts.iter().zip(decoded).map(|(text, decoded)| Query::parse(text.as_bytes(), decoded)).collect()
+}
+
+/// The queries again with a filter more, or asked for in another form.
+fn time_forms(atlas: &Atlas, addresses: &[IpAddr], texts: &[String]) {
+    for (name, endpoint, more) in [
+        ("https only", Endpoint::Root, "&protocol=https"),
+        ("of two countries", Endpoint::Root, "&country=de,fr"),
+        ("a host and a country excluded", Endpoint::Root, "&exclude=a.example,us"),
+        ("a filter that leaves nothing", Endpoint::Root, "&country=aq&protocol=rsync"),
+        ("JSON", Endpoint::Root, "&format=json"),
+        ("full JSON", Endpoint::Root, "&format=json-full"),
+        ("metalink", Endpoint::Metalink, ""),
+        ("Metalink 4", Endpoint::Metalink4, ""),
+        ("metalink, https only", Endpoint::Metalink, "&protocol=https"),
+    ] {
+        let texts: Vec<String> = texts.iter().map(|text| format!("{text}{more}")).collect();
+        let mut decoded = vec![Vec::new(); texts.len()];
+        let queries = parsed(&texts, &mut decoded);
+        time_answers(&format!("whole, IPv4, {name}"), endpoint, atlas, addresses, &queries);
+    }
 }
 
 /// Times `one` over all items.
@@ -99,17 +144,23 @@ fn time<T, R>(question: &str, items: &[T], one: impl Fn(&T) -> R) {
 }
 
 fn time_queries(name: &str, texts: &[String]) {
-    time(&format!("parse query, {name}"), texts, |text| Query::parse(text.as_bytes()));
+    let mut decoded = Vec::new();
+    let rounds = Rounds::time(texts, |texts| {
+        for text in texts {
+            black_box(Query::parse(black_box(text).as_bytes(), &mut decoded));
+        }
+    });
+    rounds.print(&format!("parse query, {name}"));
 }
 
 /// The queries again and again, in another order each time.
-fn pairs<'a>(addresses: &'a [IpAddr], queries: &'a [Query]) -> impl Iterator<Item = (IpAddr, &'a Query)> {
+fn pairs<'a>(addresses: &'a [IpAddr], queries: &'a [Query<'a>]) -> impl Iterator<Item = (IpAddr, &'a Query<'a>)> {
     let stride = 101;
     addresses.iter().enumerate().map(move |(position, &address)| (address, &queries[position * stride % queries.len()]))
 }
 
 /// Walking the lists and writing the body, where and for which repo being known.
-fn time_lists(kind: &str, atlas: &Atlas, addresses: &[IpAddr], queries: &[Query]) {
+fn time_lists(kind: &str, atlas: &Atlas, addresses: &[IpAddr], queries: &[Query<'_>]) {
     let view = atlas.view();
     let known: Vec<_> = pairs(addresses, queries)
         .filter_map(|(address, query)| {
@@ -118,24 +169,29 @@ fn time_lists(kind: &str, atlas: &Atlas, addresses: &[IpAddr], queries: &[Query]
         })
         .collect();
     let mut out = Vec::with_capacity(64 << 10);
+    let mut list = List::default();
     let rounds = Rounds::time(&known, |known| {
         for (repo, whereabouts, address) in known {
             out.clear();
             let turn = turn::of_client(*address, NOW, view.turn_count());
-            List::choose(view, repo, Family::of(*address), whereabouts, turn, LINES_MAX).write_text(&mut out);
+            let (family, order, count_max) = (Family::of(*address), Order::Place, RULES.lines_max);
+            list.choose(view, &Wish { repo, family, whereabouts, turn, order, count_max, filter: None });
+            list.write_text(view, repo.suffix, b"", &mut out);
             black_box(&out);
         }
     });
     rounds.print(&format!("turn, list and body for {kind}"));
 }
 
-fn time_answers(question: &str, atlas: &Atlas, addresses: &[IpAddr], queries: &[Query]) {
+fn time_answers(question: &str, endpoint: Endpoint, atlas: &Atlas, addresses: &[IpAddr], queries: &[Query<'_>]) {
     let mut out = Vec::with_capacity(64 << 10);
+    let mut list = List::default();
     let (mut answer_count, mut body_bytes) = (0, 0);
     let rounds = Rounds::time(addresses, |addresses| {
         for (address, query) in pairs(addresses, queries) {
             out.clear();
-            centos::answer(atlas, query, address, NOW, LINES_MAX).write(&mut out);
+            let ask = ask(endpoint, query, address);
+            Answer::choose(atlas, &ask, &RULES, &mut list).write(DATE, &mut out);
             answer_count += 1;
             body_bytes += black_box(&out).len();
         }
@@ -144,11 +200,17 @@ fn time_answers(question: &str, atlas: &Atlas, addresses: &[IpAddr], queries: &[
     println!("    of {} bytes on average", body_bytes / answer_count);
 }
 
+fn ask<'q>(endpoint: Endpoint, query: &Query<'q>, client: IpAddr) -> Ask<'q> {
+    Ask { endpoint, query: *query, accepts_metalink4: false, client, unix_seconds: NOW }
+}
+
 /// How many of the queries come to what.
-fn tell_outcomes(name: &str, atlas: &Atlas, queries: &[Query]) {
+fn tell_outcomes(name: &str, atlas: &Atlas, queries: &[Query<'_>]) {
     let mut counts = BTreeMap::new();
+    let mut list = List::default();
     for query in queries {
-        let outcome = centos::answer(atlas, query, IpAddr::from([141, 30, 1, 1]), NOW, LINES_MAX).outcome;
+        let ask = ask(Endpoint::Root, query, IpAddr::from([141, 30, 1, 1]));
+        let outcome: Outcome = Answer::choose(atlas, &ask, &RULES, &mut list).outcome;
         *counts.entry(outcome.label()).or_insert(0usize) += 1;
     }
     let told: Vec<String> =
@@ -177,6 +239,26 @@ fn shipped() -> Arc<Atlas> {
     let mut config = Config::shipped();
     config.lists = Some(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/lists")));
     Sources::default().edition(&config, Tolerance::Refuse, &mut |_| ()).expect("shipped lists").atlas
+}
+
+/// The shipped lists with a table of autonomous systems that is made up: 100,000 networks of each family, one of a
+/// hundred with mirrors.
+fn with_systems(dice: &mut Dice) -> Atlas {
+    let shipped = shipped();
+    let named: Vec<Asn> = shipped.view().asns().map(|(asn, _)| asn).collect();
+    let mut builder = Builder::<Asn>::default();
+    for _ in 0..100_000 {
+        let asn =
+            if dice.below(100) == 0 { named[dice.below(named.len())] } else { Asn(1 + dice.below(80_000) as u32) };
+        builder.add_prefix(dice.ipv4(), 16 + dice.below(9) as u8, Some(asn)).expect("prefix");
+        builder.add_prefix(dice.crowded_ipv6(), 32 + dice.below(17) as u8, Some(asn)).expect("prefix");
+    }
+    let table = Map::copy(&builder.finish("made up", "").expect("table")).expect("memory");
+    let table = Table::open_labelled(GeoBytes::Mapped(table)).expect("table");
+    let view = View::open(Map::copy(shipped.view().bytes()).expect("memory")).expect("open");
+    let geo = include_bytes!("../lists/geoip/country.table");
+    let geo = Arc::new(Table::open(GeoBytes::Embedded(geo)).expect("table"));
+    Atlas::new(Generation::default(), view, geo).with_asns(Some(Arc::new(table)))
 }
 
 /// An atlas with nothing but a cloud of 1,000 regions.

@@ -1,7 +1,8 @@
 //! How large is a snapshot, and how long do building, opening and checking it take?
 //!
 //! `cargo bench --bench snapshot` prints that for the shipped lists, and for an inventory of Fedora's size that is made
-//! up: 1,000 mirrors, each with a part of 40 trees; 400 repos; 320 places, counting the fallback; both families. Times
+//! up: 1,000 mirrors, each with a part of 40 trees; 400 repos; 320 places, counting the fallback; both families; as
+//! operators tell of it, and after a crawl that found some of it bad. Times
 //! are the median and the best of a few rounds. What a build takes is mostly the ordering of mirrors, so the mirrors
 //! lie in the countries as unevenly as they do: the k-th country has a share of 1/k.
 
@@ -17,9 +18,10 @@ use mirrorlistd::inventory::{
 };
 use mirrorlistd::net::{Family, Protocol};
 use mirrorlistd::place::Code;
-use mirrorlistd::plan::{self, Goods};
+use mirrorlistd::plan::{self, Goods, Known};
 use mirrorlistd::snapshot::View;
 use mirrorlistd::sys::Map;
+use mirrorlistd::verdicts::{Finding, MirrorId, RepoId, RepoKey, Standing, Subject};
 
 use dice::Dice;
 
@@ -42,24 +44,28 @@ const ROUND_COUNT: usize = 15;
 
 fn main() {
     let shipped = inventory::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/lists"))).expect("shipped lists");
-    measure("shipped", &shipped.inventory);
-    measure("Fedora's size", &made_up(&mut Dice(0x6d69_7272_6f72)));
+    measure("shipped", &shipped.inventory, &Goods::unverified(&shipped.inventory));
+    let mut dice = Dice(0x6d69_7272_6f72);
+    let inventory = made_up(&mut dice);
+    measure("Fedora's size", &inventory, &Goods::unverified(&inventory));
+    measure("the same after a crawl", &inventory, &Goods::judged(&inventory, &crawled(&mut dice, &inventory)));
 }
 
-fn measure(name: &str, inventory: &Inventory) {
-    let bytes = plan::build(inventory, &Goods::unverified(inventory)).expect("build");
+fn measure(name: &str, inventory: &Inventory, goods: &Goods) {
+    let bytes = plan::build(inventory, goods).expect("build");
     let view = View::open(&bytes).expect("open");
     println!(
-        "{name}: {} mirrors, {} repos, {} places, {} turns, {} lists, {} prefixes: {} bytes",
+        "{name}: {} mirrors, {} repos, {} places, {} turns, {} lists, {} prefixes, {} runs of faults: {} bytes",
         view.mirror_count(),
         view.repo_count(),
         view.places().count() + 1,
         view.turn_count(),
         view.list_count(),
         view.network_count(),
+        view.fault_count(),
         bytes.len()
     );
-    time("build", BUILD_COUNT, || plan::build(inventory, &Goods::unverified(inventory)).is_ok());
+    time("build", BUILD_COUNT, || plan::build(inventory, goods).is_ok());
     let file = tempfile::NamedTempFile::new().expect("temporary file");
     std::fs::write(file.path(), &bytes).expect("write");
     time("open", ROUND_COUNT, || View::open(Map::open(file.path()).expect("map")).is_ok());
@@ -101,6 +107,7 @@ fn made_up(dice: &mut Dice) -> Inventory {
         tree: None,
         releases: vec![format!("{}.1", number / REPOS_PER_TREE)],
         arches: None,
+        fedora_name: Some("{repo}-{release}".to_owned()),
     };
     let distribution = Distribution {
         name: "made-up".to_owned(),
@@ -110,8 +117,50 @@ fn made_up(dice: &mut Dice) -> Inventory {
         releases: (0..TREE_COUNT).map(release).collect(),
         repos: (0..TREE_COUNT * REPOS_PER_TREE).map(repo).collect(),
         images: Vec::new(),
+        repo_aliases: Vec::new(),
+        fedora_name: None,
     };
     Inventory { distributions: vec![distribution], mirrors, countries, ..Inventory::default() }
+}
+
+/// What a crawl of an hour ago knows: one mirror in twenty is away since some hour of the last thirty days, one in ten
+/// is behind for a tenth of its repos, one in twenty lacks a tree, each over both families and by both protocols.
+fn crawled(dice: &mut Dice, inventory: &Inventory) -> Known {
+    const NOW: u64 = 1_795_000_000;
+    let mut known = Known { verified_at: NOW, ..Known::default() };
+    for repo in 0..TREE_COUNT * REPOS_PER_TREE {
+        let release = format!("{}.1", repo / REPOS_PER_TREE);
+        let key = RepoKey { release, arch: "x86_64".to_owned(), repo: format!("repo-{repo}") };
+        known.repos.insert(key, RepoId(repo as u32));
+        known.with_truth.insert(RepoId(repo as u32));
+    }
+    for (number, mirror) in inventory.mirrors.iter().enumerate() {
+        let id = MirrorId(number as u32);
+        known.mirrors.insert(mirror.name.clone(), id);
+        let hours_ago = |dice: &mut Dice| NOW - 3600 * dice.below(30 * 24) as u64;
+        let since = hours_ago(dice);
+        let (kind, missing) = (dice.below(20), dice.below(TREE_COUNT));
+        for repo in 0..TREE_COUNT * REPOS_PER_TREE {
+            let tree = repo / REPOS_PER_TREE;
+            if !mirror.base.contains_key(&tree_name(tree)) {
+                continue;
+            }
+            let fault = match kind {
+                0 => Some((Standing::Out, Finding::TimedOut, since)),
+                1 | 2 if dice.below(10) == 0 => Some((Standing::Late, Finding::Behind, hours_ago(dice))),
+                3 if tree == missing => Some((Standing::Out, Finding::Missing, since)),
+                _ => None,
+            };
+            for &family in &mirror.families {
+                for protocol in [Protocol::Http, Protocol::Https] {
+                    let subject = Subject { mirror: id, repo: RepoId(repo as u32), family, protocol };
+                    known.standings.insert(subject, fault.map_or(Standing::In, |fault| fault.0));
+                    known.faults.extend(fault.map(|(_, finding, since)| (subject, (finding, since))));
+                }
+            }
+        }
+    }
+    known
 }
 
 fn tree_name(tree: usize) -> String {

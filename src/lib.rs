@@ -3,11 +3,11 @@
 //! The house by floors. A module names only modules of floors below its own; siblings do not know each other.
 //! `tests/layers.rs` reads this map and keeps it true.
 //!
-//!   0  net/ place/ sys/ turn.rs
+//!   0  calendar.rs dice.rs net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ snapshot/ geoip/
 //!   2  config/ inventory/ verdicts/
 //!   3  answer/ crawl/ export/ import/ plan/
-//!   4  serve/
+//!   4  serve/ traffic/
 //!   5  daemon/
 //!   6  cli/
 //!
@@ -17,10 +17,12 @@
 //! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
 
 pub mod answer;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod crawl;
 pub mod daemon;
+pub mod dice;
 pub mod export;
 pub mod geoip;
 pub mod http;
@@ -33,5 +35,6 @@ pub mod reactor;
 pub mod serve;
 pub mod snapshot;
 pub mod sys;
+pub mod traffic;
 pub mod turn;
 pub mod verdicts;

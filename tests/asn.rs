@@ -16,21 +16,21 @@ use proptest::prelude::*;
 use stage::{Server, client_of, program, shared_data, write_embers};
 
 const BASEOS: &str = "/?release=9&arch=x86_64&repo=baseos";
-const SYSTEMS: &str = "# who announces what\n192.0.2.0/24 64496\n198.51.100.0/26 AS64496\n2001:db8:de::/48,64497\n\
-                       203.0.113.0/24 64496\n";
+const SYSTEMS: &str = "# who announces what\n192.0.2.0/24 64510\n198.51.100.0/26 AS64510\n2001:db8:de::/48,64511\n\
+                       203.0.113.0/24 64510\n";
 const MIRRORS: &str = r#"
 [[mirror]]
 name = "transit.ember.example"
 base.ember.https = "https://transit.ember.example/ember/"
 country = "JP"
-asns = [64496]
+asns = [64510]
 
 [[mirror]]
 name = "eyeballs.ember.example"
 base.ember.https = "https://eyeballs.ember.example/ember/"
 listed = false
 exclusive = true
-asns = [64497]
+asns = [64511]
 "#;
 
 fn start() -> Server {
@@ -89,14 +89,14 @@ fn a_table_changes_with_its_file_and_a_bad_file_changes_nothing() {
     let made = identity(&first[0]);
     server.reload("done");
     assert_eq!((kept(), identity(&first[0])), (first.clone(), made), "the same file is not compiled again");
-    for bad in ["192.0.2.0/24 nobody\n", "", "MZ\0\0", "192.0.2.0 64496 x\n192.0.2.0/99 1\n"] {
+    for bad in ["192.0.2.0/24 nobody\n", "", "MZ\0\0", "192.0.2.0 64510 x\n192.0.2.0/99 1\n"] {
         server.write("systems.txt", bad);
         let told = server.reload("failed");
         assert!(told.contains("systems.txt"), "{told}");
         assert_eq!(hosts(&server, "DE", 4)[0], "transit", "after {bad:?}");
         assert_eq!(kept(), first);
     }
-    server.write("systems.txt", "100.64.0.0/10 64496\n");
+    server.write("systems.txt", "100.64.0.0/10 64510\n");
     server.reload("done");
     assert_eq!((hosts(&server, "DE", 4)[0].as_str(), hosts(&server, "nowhere", 4)[0].as_str()), ("de", "transit"));
     let second = kept();
@@ -124,7 +124,7 @@ fn the_command_line_tells_systems() {
     let (code, text) = run(&["geoip", "lookup", "--config", "c.toml", "192.0.2.1", "193.0.0.1", "2001:db8:de::1"]);
     assert_eq!(
         (code, text.as_str()),
-        (0, "192.0.2.1 unknown AS64496\n193.0.0.1 NL unknown\n2001:db8:de::1 unknown AS64497\n")
+        (0, "192.0.2.1 unknown AS64510\n193.0.0.1 NL unknown\n2001:db8:de::1 unknown AS64511\n")
     );
     let (code, text) = run(&["geoip", "lookup", "193.0.0.1"]);
     assert_eq!((code, text.as_str()), (0, "193.0.0.1 NL\n"), "no table, no word of it");

@@ -3,6 +3,8 @@
 //!
 //! Not here: who is a canary (`crawl::canaries`).
 
+mod stage;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -152,10 +154,8 @@ fn a_mirror_that_is_not_crawled_is_good_by_the_operators_word() {
     let edition = Sources::default().edition(&config, Tolerance::Refuse, &mut |_| ()).unwrap();
     let query = mirrorlistd::answer::Query::of("9", "x86_64", "os", "");
     let first = |client: &str| {
-        let mut body = Vec::new();
-        let answer = mirrorlistd::answer::centos::answer(&edition.atlas, &query, client.parse().unwrap(), 0, 10);
-        answer.write(&mut body);
-        String::from_utf8(body).unwrap().lines().next().unwrap().to_owned()
+        let text = stage::listing(&edition.atlas, query, client.parse().unwrap(), 0, 10);
+        text.lines().next().unwrap().to_owned()
     };
     assert_eq!(first("192.0.2.7"), "http://inside.invalid/9/os/");
     assert!(first("198.51.100.7").starts_with("http://127.0.0.1:"));

@@ -29,6 +29,6 @@ fn a_release_at_its_end_is_told_of_and_sent_to_its_vault() {
     }
     assert!(server.get_as(client_of("DE", 4), BASEOS).body.starts_with("https://de."), "others are as they were");
     until("the answers to be counted", || {
-        server.metric("mirrorlistd_answers_total{outcome=\"listed\",family=\"ipv4\"}") >= 11
+        server.metric("mirrorlistd_answers_total{outcome=\"listed\",family=\"ipv4\",dialect=\"centos\"}") >= 11
     });
 }

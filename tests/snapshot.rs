@@ -12,13 +12,13 @@ use std::thread;
 use mirrorlistd::inventory::{Inventory, Kind, Status, read_text};
 use mirrorlistd::net::Family;
 use mirrorlistd::plan::{self, Goods};
-use mirrorlistd::snapshot::{FolderIndex, GroupIndex, PlaceIndex, Row, Store, View};
+use mirrorlistd::snapshot::{BaseUrl, FolderIndex, GroupIndex, PlaceIndex, Row, Store, View};
 use proptest::prelude::*;
 use stage::{EMBERS, gallery, inventory};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Bytes of the head: what decides how all others are read. Stated in the byte table: 48 and 20 sections of 16.
-const HEAD_BYTES: usize = 48 + 20 * 16;
+/// Bytes of the head: what decides how all others are read. Stated in the byte table: 48 and 27 sections of 16.
+const HEAD_BYTES: usize = 48 + 27 * 16;
 
 fn snapshot() -> Vec<u8> {
     built(&inventory())
@@ -48,7 +48,7 @@ fn look_everywhere(view: &View<&[u8]>, turns: &[usize]) -> usize {
     let groups = (0..view.group_count() as u32 + 2).map(|group| Row::Group(GroupIndex(group)));
     let rows: Vec<Row> = (0..16).map(|place| Row::Place(PlaceIndex(place))).chain(groups.take(16)).collect();
     for repo in repos.chain(folders).chain(files) {
-        found += repo.suffix.len() + view.last_resort(repo.tree).map_or(0, <[u8]>::len);
+        found += repo.suffix.len() + view.last_resort(repo.tree).map_or(0, BaseUrl::len_bytes);
         for family in Family::ALL {
             let serving = view.serving(&repo, family);
             for (row, turn) in rows.iter().flat_map(|&row| turns.iter().map(move |&turn| (row, turn))) {

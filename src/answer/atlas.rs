@@ -43,6 +43,23 @@ pub struct Atlas {
     told: PrefixMap<PlaceIndex>,
     catalogue: Catalogue,
     asns: Option<Arc<Table<GeoBytes, Asn>>>,
+    known_names: Vec<u8>,
+}
+
+/// Longest text of all single names of repos, bytes; what goes beyond it is left out. It is sent for each mistake.
+const KNOWN_NAMES_BYTES_MAX: usize = 32 << 10;
+
+/// The single names of repos as the Fedora dialect tells them, a line each.
+fn known_names(view: &View<Map>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (name, arch) in view.names() {
+        let line = format!("# repo={name}&arch={arch}\n");
+        if text.len() + line.len() > KNOWN_NAMES_BYTES_MAX {
+            break;
+        }
+        text.extend_from_slice(line.as_bytes());
+    }
+    text
 }
 
 impl Atlas {
@@ -58,9 +75,9 @@ impl Atlas {
         }
         let nearest = |code: Code| view.place(code).or_else(|| view.place(code.country()));
         let geo_places = geo.places().map(|(_, code)| (code, nearest(code).unwrap_or(PlaceIndex::FALLBACK))).collect();
+        let (catalogue, known_names) = (Catalogue::of(&view), known_names(&view));
         let (groups, told) = (PrefixMap::new(groups), PrefixMap::new(told));
-        let catalogue = Catalogue::of(&view);
-        Atlas { generation, view, geo, geo_places, groups, told, catalogue, asns: None }
+        Atlas { generation, view, geo, geo_places, groups, told, catalogue, asns: None, known_names }
     }
 
     /// The same with a table of autonomous systems, or without one.
@@ -81,6 +98,11 @@ impl Atlas {
     /// The images that there are.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// The single names of repos as the Fedora dialect tells them, a line each.
+    pub fn known_names(&self) -> &[u8] {
+        &self.known_names
     }
 
     /// The GeoIP table.

@@ -59,6 +59,11 @@ impl Whereabouts {
         let around = self.group.into_iter().flat_map(|group| view.groups_around(group));
         around.chain(self.system.map(|(_, group)| group))
     }
+
+    /// The same without regard to its network and whose that is.
+    pub fn without_network(self) -> Whereabouts {
+        Whereabouts { group: None, network: None, system: None, ..self }
+    }
 }
 
 fn from_address(atlas: &Atlas, client: IpAddr) -> (PlaceIndex, Reason) {

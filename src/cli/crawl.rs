@@ -101,7 +101,7 @@ fn config(args: &Args) -> Result<Config, Failure> {
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(0);
     // The template is a constant; should it ever be wrong, the plain bar does.
-    let template = "{msg:8} {wide_bar} {pos}/{len} {prefix}";
+    let template = "{msg:8} {wide_bar} {prefix}";
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }
@@ -115,13 +115,24 @@ fn show(bar: &ProgressBar, progress: &Progress) {
         Stage::Closing => "closing",
         Stage::Keeping => "keeping",
     });
-    let left = progress.left().map_or_else(String::new, |left| format!(", {} left", time(left)));
-    bar.set_prefix(format!("{} good {} bad {:.0}/s{left}", progress.good, progress.bad, progress.rate()));
+    bar.set_prefix(counts(progress));
+}
+
+/// What stands behind the bar. All of it keeps its width for the stage, so that the bar's end stays where it is.
+fn counts(progress: &Progress) -> String {
+    let Progress { done, total, good, bad, .. } = progress;
+    let width = total.to_string().len();
+    let left = progress.left().map_or_else(|| "-".to_owned(), time);
+    let rate = progress.rate();
+    format!("{done:>width$}/{total}  {good:>width$} good  {bad:>width$} bad  {rate:>5.0}/s  {left:>7} left")
 }
 
 fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    format!("{}:{:02}", seconds / 60, seconds % 60)
+    match seconds / 3600 {
+        0 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
+    }
 }
 
 /// What was found, and what it cost.
@@ -134,8 +145,8 @@ fn table(report: &Report) -> String {
         }
     }
     text.push_str(&format!(
-        "{} mirrors, {} repos, {} images ({} changed, {} without an answer of their master), {} requests, {} bytes, \
-         {} s\n",
+        "{} mirrors, {} repos, {} images: {} changed, {} without an answer of their master\n\
+         {} requests, {} bytes, {} s\n",
         report.mirrors.len(),
         report.repos.keys().filter(|key| !key.is_image()).count(),
         report.repos.keys().filter(|key| key.image().is_some_and(|[_, _, file]| !file.is_empty())).count(),
@@ -149,4 +160,21 @@ fn table(report: &Report) -> String {
         text.push_str(&format!("not believed: {reason}\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_behind_the_bar_keeps_its_width() {
+        let counts = |done, good, seconds| {
+            let (bad, took) = (done - good, Duration::from_secs(seconds));
+            counts(&Progress { stage: Stage::Mirrors, done, total: 24_000, good, bad, requests: done, bytes: 0, took })
+        };
+        assert_eq!(counts(0, 0, 0), "    0/24000      0 good      0 bad      0/s        - left");
+        assert_eq!(counts(98, 60, 2), "   98/24000     60 good     38 bad     49/s     8:07 left");
+        assert_eq!(counts(100, 60, 60), "  100/24000     60 good     40 bad      2/s  3:59:00 left");
+        assert_eq!(counts(24_000, 23_000, 60), "24000/24000  23000 good   1000 bad    400/s     0:00 left");
+    }
 }

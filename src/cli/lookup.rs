@@ -1,16 +1,18 @@
 //! `mirrorlistd lookup`: explain an answer step by step.
 
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::atlas;
 use super::failure::Failure;
-use crate::answer::{self, Atlas, Query};
+use crate::answer::{self, Query};
 use crate::config::Config;
-use crate::daemon::{GeoCache, Sources, Tolerance};
-use crate::snapshot;
 
-/// Explain what a client is answered: network, place, turn, list, and each mirror with the reason.
+/// Explain what a client is answered: network, place, turn, lists, and each mirror with the reason.
+///
+/// The same is answered by a server to `explain=1` where it may.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The client's address.
@@ -40,6 +42,18 @@ pub struct Args {
     /// Time of the request, seconds since 1970 [default: now]; the hour decides the turn.
     #[arg(long, value_name = "SECONDS")]
     at: Option<u64>,
+    /// How to tell it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How to tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// Explains.
@@ -48,29 +62,24 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(path) => Config::read(path).map_err(Failure::input)?,
         None => Config::shipped(),
     };
-    config.lists = args.lists.clone().or(config.lists);
-    // Explaining publishes nothing: where there is a state folder, what is served from it is explained.
-    config.build &= config.state.is_none();
     let line_count_max = config.lines_max;
-    let edition;
-    let own;
-    let atlas = match &args.snapshot {
-        Some(path) => {
-            let geo = GeoCache::default().table(&config.geoip, None, &|_, _| None)?;
-            let asns = GeoCache::default().asn_table(&config.asn, None)?;
-            own = Atlas::new(snapshot::Generation::default(), snapshot::open(path)?, geo).with_asns(asns);
-            &own
-        }
-        None => {
-            let mut report = |problem: &crate::inventory::Problem| eprintln!("{problem}");
-            edition = Sources::default().edition(&config, Tolerance::Skip, &mut report)?;
-            &edition.atlas
-        }
-    };
+    config.lists = args.lists.clone().or(config.lists);
+    let atlas = atlas::open(config, args.snapshot.as_deref())?;
+    let atlas = atlas.as_ref();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let query = Query::of(&args.release, &args.arch, &args.repo, args.cc.as_deref().unwrap_or_default());
-    let text = answer::explain(atlas, &query, args.ip, args.at.unwrap_or(now), line_count_max);
-    print!("{text}");
+    let told = answer::explain(atlas, &query, args.ip, args.at.unwrap_or(now), line_count_max);
+    let bytes = match args.format {
+        Format::Text => told.text().into_bytes(),
+        Format::Json => told.json(),
+    };
+    match io::stdout().lock().write_all(&bytes) {
+        // Whoever pipes into `head` has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(Failure::System(format!("cannot print: {error}")));
+        }
+        _ => {}
+    }
     match answer::centos::find(atlas, &query) {
         Ok(_) => Ok(()),
         Err(outcome) => Err(Failure::Input(format!("no list: {}", outcome.label()))),

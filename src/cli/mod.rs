@@ -1,5 +1,8 @@
 //! The command line: one file per command.
 //!
+//! - `atlas`      what commands that answer without serving answer from
+//! - `bar`        progress on a terminal
+//! - `csv`        lines of CSV
 //! - `failure`    `Failure`: what went wrong, and so the exit code
 //! - `serve`      answer requests
 //! - `crawl`      look at every mirror, keep what was found, publish what follows
@@ -7,30 +10,41 @@
 //! - `publish`    where a snapshot that was made goes
 //! - `check`      read the lists and tell of every problem
 //! - `plan`       lists and verdicts → what would change, what the guard says, the publication
+//! - `expire`     name nothing of a repo that is older than what its master shows now
 //! - `clouds`     bring the address ranges of clouds up to date
 //! - `export`     lists for other people's frontends
+//! - `logs`       reading access logs
 //! - `lookup`     explain an answer
+//! - `simulate`   what answers would be, and so what mirrors would carry
+//! - `stats`      what an access log tells
 //! - `snapshot`   info, check, dump, diff of snapshot files
 //! - `rollback`   go back to an older snapshot
 //! - `mirrors`    what the crawler knows of mirrors
 //! - `import`     other people's inventories and list trees
 //! - `geoip`      compile and ask GeoIP tables
 
+mod atlas;
+mod bar;
 mod build;
 mod check;
 mod clouds;
 mod crawl;
+mod csv;
+mod expire;
 mod export;
 mod failure;
 mod geoip;
 mod import;
+mod logs;
 mod lookup;
 mod mirrors;
 mod plan;
 mod publish;
 mod rollback;
 mod serve;
+mod simulate;
 mod snapshot;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -53,11 +67,14 @@ enum Command {
     Build(build::Args),
     Check(check::Args),
     Plan(plan::Args),
+    Expire(expire::Args),
     #[command(subcommand)]
     Clouds(clouds::Command),
     #[command(subcommand)]
     Export(export::Command),
     Lookup(lookup::Args),
+    Simulate(simulate::Args),
+    Stats(stats::Args),
     #[command(subcommand)]
     Snapshot(snapshot::Command),
     Rollback(rollback::Args),
@@ -77,9 +94,12 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Expire(args) => expire::run(&args),
         Command::Clouds(command) => clouds::run(command),
         Command::Export(command) => export::run(command),
         Command::Lookup(args) => lookup::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Stats(args) => stats::run(&args),
         Command::Snapshot(command) => snapshot::run(command),
         Command::Rollback(args) => rollback::run(&args),
         Command::Mirrors(args) => mirrors::run(&args),

@@ -77,7 +77,8 @@ fn info(view: &View<Map>, path: &Path, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "repos      {} under {} names", view.repo_count(), view.keys().len())?;
     writeln!(out, "images     {} in {} folders", view.file_count(), view.folder_count())?;
     writeln!(out, "places     {} and the fallback", view.places().count())?;
-    writeln!(out, "groups     {} of {} client networks", view.group_count(), view.network_count())?;
+    let (groups, networks, systems) = (view.group_count(), view.network_count(), view.asns().len());
+    writeln!(out, "groups     {groups} of {networks} client networks and {systems} autonomous systems")?;
     writeln!(out, "turns      {}", view.turn_count())?;
     writeln!(out, "lists      {}", view.list_count())
 }

@@ -39,12 +39,24 @@ pub struct Config {
     pub asn: Vec<PathBuf>,
     /// Most mirrors in a list.
     pub lines_max: usize,
+    /// Most mirrors in a metalink, and in any answer of the Fedora dialect.
+    pub fedora_lines_max: usize,
+    /// With fewer mirrors than this, an answer of the Fedora dialect goes beyond the client's continent.
+    pub fedora_lines_min: usize,
+    /// Whether the Fedora dialect answers with 404 when a repo is not known.
+    pub strict_status: bool,
+    /// Clients that may ask for others, with `ip=`.
+    pub ip_allow: Prefixes,
     /// Access log: a file, `-` for standard output; none: no log.
     pub access_log: Option<PathBuf>,
     /// Peers whose `X-Forwarded-For` and PROXY headers are believed.
     pub trusted_proxies: Prefixes,
     /// Clients that may read `/metrics`.
     pub metrics_allow: Prefixes,
+    /// Clients that may have any answer explained.
+    pub explain_allow: Prefixes,
+    /// Whether every client may have its own answer explained.
+    pub explain_self: bool,
     /// How much of everything peers may take.
     pub limits: Limits,
     /// The crawler.
@@ -138,9 +150,15 @@ struct Written {
     geoip: Vec<PathBuf>,
     asn: Vec<PathBuf>,
     lines_max: usize,
+    fedora_lines_max: usize,
+    fedora_lines_min: usize,
+    strict_status: bool,
+    ip_allow: Vec<String>,
     access_log: Option<PathBuf>,
     trusted_proxies: Vec<String>,
     metrics_allow: Vec<String>,
+    explain_allow: Vec<String>,
+    explain_self: bool,
     connections_max: usize,
     idle_seconds: u64,
     head_seconds: u64,
@@ -204,9 +222,15 @@ impl Default for Written {
             geoip: Vec::new(),
             asn: Vec::new(),
             lines_max: 10,
+            fedora_lines_max: 20,
+            fedora_lines_min: 5,
+            strict_status: false,
+            ip_allow: Vec::new(),
             access_log: None,
             trusted_proxies: Vec::new(),
-            metrics_allow: vec!["127.0.0.0/8".to_owned(), "::1".to_owned()],
+            metrics_allow: loopback(),
+            explain_allow: loopback(),
+            explain_self: false,
             connections_max: 100_000,
             idle_seconds: 60,
             head_seconds: 10,
@@ -216,6 +240,10 @@ impl Default for Written {
             pages: WrittenPages::default(),
         }
     }
+}
+
+fn loopback() -> Vec<String> {
+    vec!["127.0.0.0/8".to_owned(), "::1".to_owned()]
 }
 
 impl Config {
@@ -257,6 +285,7 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         }
         Err(wrong(key, format!("{value} is not between {} and {}", allowed.start(), allowed.end())))
     };
+    let lines = |key, value: usize| within(key, value as u64, 1..=LINES_MAX as u64).map(|value| value as usize);
     let seconds = |key, value| within(key, value, 1..=3600).map(Duration::from_secs);
     let prefixes = |key, texts: &[String]| Prefixes::parse(texts).map_err(|error| wrong(key, error.to_string()));
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -306,10 +335,16 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         build: written.build,
         geoip: written.geoip.into_iter().map(place).collect(),
         asn: written.asn.into_iter().map(place).collect(),
-        lines_max: within("lines_max", written.lines_max as u64, 1..=LINES_MAX as u64)? as usize,
+        lines_max: lines("lines_max", written.lines_max)?,
+        fedora_lines_max: lines("fedora_lines_max", written.fedora_lines_max)?,
+        fedora_lines_min: lines("fedora_lines_min", written.fedora_lines_min)?,
+        strict_status: written.strict_status,
+        ip_allow: prefixes("ip_allow", &written.ip_allow)?,
         access_log: written.access_log.map(|log| if log.as_os_str() == "-" { log } else { place(log) }),
         trusted_proxies: prefixes("trusted_proxies", &written.trusted_proxies)?,
         metrics_allow: prefixes("metrics_allow", &written.metrics_allow)?,
+        explain_allow: prefixes("explain_allow", &written.explain_allow)?,
+        explain_self: written.explain_self,
         limits: Limits {
             connections_max: within("connections_max", written.connections_max as u64, 1..=10_000_000)? as usize,
             idle: seconds("idle_seconds", written.idle_seconds)?,

@@ -3,9 +3,9 @@
 //! Lives here: what is asked, one file after the other, and what the answers mean. Not here: which mirrors are
 //! inspected (`lane`), who asks (`crew`).
 
-use super::dice::Dice;
 use super::fetch::{Ask, Failure, Got, Method, Patience, Reply, note};
 use super::repomd::{Entry, RepoMd};
+use crate::dice::Dice;
 use crate::net::Family;
 
 /// One repo of one mirror under inspection.

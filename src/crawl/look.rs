@@ -7,13 +7,13 @@ use std::collections::HashMap;
 
 use super::classify::{self, Pointer};
 use super::deep::{Inspected, Inspection};
-use super::dice::Dice;
 use super::fetch::{Ask, BODY_BYTES_MAX, Got, Method, Patience, Reply};
 use super::iso;
 use super::lane::{Lane, Pending, Task};
 use super::repomd::RepoMd;
 use super::survey::{Survey, Surveyed};
 use super::targets::{Folder, Targets};
+use crate::dice::Dice;
 use crate::net::Family;
 use crate::verdicts::{Catalog, Class, Evidence, Finding, RepoId, Shown, Truth};
 

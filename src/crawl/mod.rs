@@ -15,7 +15,6 @@
 //! - `deep`       whether the files that a `repomd.xml` names are there
 //! - `iso`        checksum files of images, and whether a mirror has the images
 //! - `survey`     what a master has in a folder of images
-//! - `dice`       chance from a seed
 //!
 //! Not here: what is held of a mirror after several looks (`verdicts`), what follows for lists (`plan`).
 
@@ -26,7 +25,6 @@ mod conclude;
 mod crew;
 mod deep;
 mod dial;
-mod dice;
 mod fetch;
 mod iso;
 mod lane;

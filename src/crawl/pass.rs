@@ -13,13 +13,13 @@ use super::canaries;
 use super::classify;
 use super::conclude;
 use super::crew::Crew;
-use super::dice::Dice;
 use super::fetch::Patience;
 use super::lane::{Known, Lane, Task};
 use super::look::{Look, Outcome, Took};
 use super::report::{Progress, Report, Stage};
 use super::schedule::{self, Basis};
 use super::targets::Targets;
+use crate::dice::Dice;
 use crate::net::Family;
 use crate::verdicts::{
     Catalog, Change, Class, Damping, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, Standing, State,
@@ -28,8 +28,8 @@ use crate::verdicts::{
 
 /// Ways to a master that are tried one after the other.
 const WAYS_MAX: usize = 4;
-/// Answers after which progress is told.
-const TELL_EVERY: u64 = 64;
+/// Between two reports of how far it is, milliseconds: often enough for the eye, also when hardly anybody answers.
+const TELL_MILLIS: u64 = 200;
 
 /// How a pass is made.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +126,7 @@ impl Recorder for Kept<'_> {
 
 /// Makes one complete pass over `targets` and keeps what it found, if it can be believed.
 ///
-/// `progress` hears of it every few answers, and at the beginning and end of each stage.
+/// `progress` hears of it a few times a second while somebody answers, and at the beginning and end of each stage.
 pub fn run(
     targets: &Targets,
     recorder: &mut dyn Recorder,
@@ -195,6 +195,7 @@ impl Pass<'_> {
             seed: options.seed,
         };
         let began = self.crew.now_millis();
+        let mut told_at = began;
         let mut told = Progress {
             stage,
             done: 0,
@@ -223,7 +224,8 @@ impl Pass<'_> {
                 report.repos.entry(repos[task.repo as usize].key.clone()).or_default().spared += 1;
                 report.mirrors.entry(doors[task.door as usize].name.clone()).or_default().spared += 1;
             }
-            if told.requests.is_multiple_of(TELL_EVERY) {
+            if took.at_millis.saturating_sub(told_at) >= TELL_MILLIS {
+                told_at = took.at_millis;
                 told.took = Duration::from_millis(took.at_millis.saturating_sub(began));
                 progress(&told);
             }

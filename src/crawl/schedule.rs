@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use super::dice::Dice;
 use super::lane::{Known, Lane, Task};
 use super::targets::Targets;
+use crate::dice::Dice;
 use crate::net::Family;
 use crate::verdicts::{Finding, RepoId, Standing, Subject, Truth, Verdict};
 

@@ -21,4 +21,4 @@ mod sources;
 pub use geo::{GeoCache, GeoError, compile_asns};
 pub use publication::Publication;
 pub use run::{Origin, RunError, run};
-pub use sources::{Sources, SourcesError, Tolerance, shipped_lists};
+pub use sources::{Sources, SourcesError, Tolerance, rules, shipped_lists};

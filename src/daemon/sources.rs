@@ -9,7 +9,7 @@ use super::cycle;
 use super::geo::{self, GeoCache, GeoError};
 use super::pages::{self, LogoError};
 use super::publication::Publication;
-use crate::answer::Atlas;
+use crate::answer::{Atlas, Rules};
 use crate::config::Config;
 use crate::crawl::DialerError;
 use crate::inventory::{self, Inventory, Problem, Reading, World};
@@ -170,11 +170,24 @@ fn identity(path: &Path) -> Option<FileIdentity> {
     Some((file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
 }
 
+/// What a configuration allows in answers.
+pub fn rules(config: &Config) -> Rules {
+    Rules {
+        lines_max: config.lines_max,
+        fedora_lines_max: config.fedora_lines_max,
+        fedora_lines_min: config.fedora_lines_min,
+        strict_status: config.strict_status,
+    }
+}
+
 fn settings(config: &Config) -> Result<Settings, LogoError> {
     Ok(Settings {
-        lines_max: config.lines_max,
+        rules: rules(config),
+        ip_allow: config.ip_allow.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_allow: config.metrics_allow.clone(),
+        explain_allow: config.explain_allow.clone(),
+        explain_self: config.explain_self,
         pages: pages::pages(&config.pages)?,
     })
 }

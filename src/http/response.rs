@@ -76,16 +76,17 @@ impl<'o> Response<'o> {
 
     /// Adds a field. Control characters in the value, which could end the line, become `?`.
     pub fn field(self, name: &str, value: &[u8]) -> Response<'o> {
-        self.field_by(name, |out| out.extend_from_slice(value))
+        self.written(name, |out| out.extend_from_slice(value))
     }
 
     /// Adds a field whose value is shown in place.
     pub fn field_of(self, name: &str, value: impl fmt::Display) -> Response<'o> {
         // Writing into a vector cannot fail.
-        self.field_by(name, |out| drop(write!(out, "{value}")))
+        self.written(name, |out| drop(write!(out, "{value}")))
     }
 
-    fn field_by(self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Response<'o> {
+    /// Adds a field whose value is appended by `write`; control characters in it become `?`.
+    pub fn written(self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Response<'o> {
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
         let start = self.out.len();

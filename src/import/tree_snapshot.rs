@@ -44,6 +44,7 @@ pub fn build(tree: &ListTree) -> Result<Vec<u8>, Full> {
             arch: &repo.arch,
             carried,
             comment: None,
+            revisions: &[],
         })?;
     }
     for folder in &tree.folders {

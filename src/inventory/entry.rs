@@ -18,12 +18,13 @@ use crate::net::{Family, Protocol};
 use crate::place::Code;
 
 /// The names of the tables there are.
-pub(super) const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 12] = [
     "distribution",
     "tree",
     "release",
     "repo",
     "images",
+    "repo_alias",
     "mirror",
     "cloud",
     "cloud_region",
@@ -59,6 +60,7 @@ entry!(
         name: Text,
         title: Option<Text>,
         protocols: Option<Spanned<Vec<Protocol>>>,
+        fedora_name: Option<Text>,
     }
 );
 
@@ -96,6 +98,16 @@ entry!(
         tree: Option<Text>,
         releases: Option<Spanned<Vec<Text>>>,
         arches: Option<Spanned<Vec<Text>>>,
+        fedora_name: Option<Text>,
+    }
+);
+
+entry!(
+    /// `[[repo_alias]]`
+    RepoAliasEntry {
+        distribution: Option<Text>,
+        from: Text,
+        to: Text,
     }
 );
 
@@ -236,6 +248,7 @@ pub(super) struct Entries {
     pub releases: Vec<Found<ReleaseEntry>>,
     pub repos: Vec<Found<RepoEntry>>,
     pub images: Vec<Found<ImagesEntry>>,
+    pub repo_aliases: Vec<Found<RepoAliasEntry>>,
     pub mirrors: Vec<Found<MirrorEntry>>,
     pub clouds: Vec<Found<CloudEntry>>,
     pub cloud_regions: Vec<Found<CloudRegionEntry>>,
@@ -253,6 +266,7 @@ struct Tables {
     release: Vec<Spanned<ReleaseEntry>>,
     repo: Vec<Spanned<RepoEntry>>,
     images: Vec<Spanned<ImagesEntry>>,
+    repo_alias: Vec<Spanned<RepoAliasEntry>>,
     mirror: Vec<Spanned<MirrorEntry>>,
     cloud: Vec<Spanned<CloudEntry>>,
     cloud_region: Vec<Spanned<CloudRegionEntry>>,
@@ -274,6 +288,7 @@ impl Entries {
         extend(&mut self.releases, tables.release, &block);
         extend(&mut self.repos, tables.repo, &block);
         extend(&mut self.images, tables.images, &block);
+        extend(&mut self.repo_aliases, tables.repo_alias, &block);
         extend(&mut self.mirrors, tables.mirror, &block);
         extend(&mut self.clouds, tables.cloud, &block);
         extend(&mut self.cloud_regions, tables.cloud_region, &block);

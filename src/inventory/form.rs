@@ -182,6 +182,17 @@ pub(super) fn file_pattern(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
+/// A pattern of the single names of repos: `{repo}-{release}`.
+pub(super) fn repo_name_pattern(text: &str) -> Result<String, Fault> {
+    let plain = text.replace("{repo}", "r").replace("{release}", "9");
+    if plain.contains(['{', '}']) {
+        let why = format!("{} has a placeholder there is not", quoted(text));
+        return Err(Fault::new(why, "write `{repo}` and `{release}`, the only ones"));
+    }
+    name(&plain).map_err(|fault| Fault { why: fault.why.replacen(&quoted(&plain), &quoted(text), 1), ..fault })?;
+    Ok(text.to_owned())
+}
+
 /// A network: `192.0.2.0/24`, `2001:db8::/32`.
 pub(super) fn prefix(text: &str) -> Result<IpNetwork, Fault> {
     text.parse::<IpNetwork>().map_err(|error| {

@@ -44,6 +44,19 @@ pub struct Distribution {
     pub repos: Vec<Repo>,
     /// Folders of images in file order.
     pub images: Vec<Images>,
+    /// Further single names of repos: from the name that clients ask for to one that `Repo::names` gives.
+    pub repo_aliases: Vec<RepoAlias>,
+    /// Pattern of single names of its repos (`Repo::fedora_name`).
+    pub fedora_name: Option<String>,
+}
+
+/// A further single name of a repo, in the Fedora dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepoAlias {
+    /// What clients ask for, in lower case.
+    pub from: String,
+    /// The single name it stands for.
+    pub to: String,
 }
 
 /// A directory tree that mirrors carry as a whole: the main one, the vault, an alternative branch.
@@ -88,6 +101,24 @@ pub struct Repo {
     pub releases: Vec<String>,
     /// Architectures that it has, where they are not the release's.
     pub arches: Option<Vec<String>>,
+    /// Pattern of its single names in the Fedora dialect: `{repo}-{release}`. None: it has none.
+    pub fedora_name: Option<String>,
+}
+
+impl Repo {
+    /// Its single names in the Fedora dialect for a release, in lower case: one for the release's name and each alias,
+    /// each once.
+    pub fn names(&self, release: &Release) -> Vec<String> {
+        let mut names = Vec::new();
+        for label in std::iter::once(&release.name).chain(&release.aliases) {
+            let Some(pattern) = &self.fedora_name else { break };
+            let name = pattern.replace("{repo}", &self.name).replace("{release}", label).to_ascii_lowercase();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
 }
 
 /// Folders of images: the same path in one or more releases, a folder for each architecture.

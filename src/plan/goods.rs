@@ -7,24 +7,31 @@
 //!   repo has fewer than `SPARED_BELOW` good mirrors over the family.
 //! - A mirror that the crawler is not to look at goes by the operators' word: it is good.
 //! - A repo whose release has a vault has no part in this: its clients are sent there.
+//! - Of a repo that was expired no mirror is to spare that has a generation which the master did not show since.
 //! - A repo that nobody can judge goes by the operators' word, as all do before the first crawl; `guard` prefers what
 //!   was published of it before.
 //!
 //! Not here: what must not be published (`guard`), in which order mirrors are named (`rank`), and the base URLs of
 //! clouds: they can be reached from inside the cloud only, so they go by the operators' word.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::images::{self, FolderGoods};
 use super::mirror_set::{MirrorSet, Position};
 use crate::inventory::{Distribution, Inventory, Mirror, Release, Repo, Status};
 use crate::net::{Family, Protocol};
 use crate::snapshot::Evidence;
-use crate::verdicts::{Catalog, MirrorId, RepoId, RepoKey, Standing, State, StateError, Subject, Truth};
+use crate::verdicts::{
+    Catalog, Finding, MirrorId, RepoId, RepoKey, Shown, Standing, State, StateError, Subject, Truth, Verdict,
+};
 
 /// With so many good mirrors over a family a repo does without those that are behind. Picked by feel: nearly a full
 /// answer of ten, so that one place in it is not paid for by sending clients to old metadata.
 pub const SPARED_BELOW: usize = 8;
+
+/// For how long after the master showed a generation last metalinks name it, seconds: so long clients may accept it
+/// of a mirror that is behind. As long as verdicts are remembered.
+pub const ALTERNATE_SECONDS_MAX: u64 = 3 * 86_400;
 
 /// Mirrors by protocol.
 pub type ByProtocol = [MirrorSet; Protocol::ALL.len()];
@@ -45,6 +52,13 @@ pub struct Known {
     pub standings: HashMap<Subject, Standing>,
     /// What masters have shown of folders of images.
     pub catalogs: HashMap<RepoId, Catalog>,
+    /// What was found where a mirror does not stand in the lists, and since when, seconds since 1970.
+    pub faults: HashMap<Subject, (Finding, u64)>,
+    /// Of what is late, what has a generation that was expired.
+    pub expired: HashSet<Subject>,
+    /// What masters have shown of repos that have metadata for metalinks: the current generation, then those that are
+    /// neither expired nor old.
+    pub generations: HashMap<RepoId, Vec<Shown>>,
     /// When the last look was, seconds since 1970.
     pub verified_at: u64,
 }
@@ -52,27 +66,45 @@ pub struct Known {
 impl Known {
     /// All that `state` holds.
     pub fn read(state: &State) -> Result<Known, StateError> {
-        let has_answered = |(id, truth): (RepoId, Truth)| truth.current().map(|_| id);
         let (repos, catalogs) = (state.repos()?, state.catalogs()?);
-        let mut with_truth: BTreeSet<RepoId> = state.truths()?.into_iter().filter_map(has_answered).collect();
+        let (truths, expiries) = (state.truths()?, state.expiries()?);
+        let nothing = Truth::default();
+        let is_expired = |subject: &Subject, verdict: &Verdict| {
+            let (Some(&at), Standing::Late) = (expiries.get(&subject.repo), verdict.standing) else { return false };
+            let truth = truths.get(&subject.repo).unwrap_or(&nothing);
+            let generation = verdict.evidence.sha256.and_then(|sha256| truth.find(&sha256));
+            generation.is_none_or(|(age, shown)| age > 0 && shown.last_seen <= at)
+        };
+        let mut known = Known { mirrors: state.mirrors()?, ..Known::default() };
+        for (subject, verdict) in state.verdicts()? {
+            known.verified_at = verdict.evidence.at.max(known.verified_at);
+            if is_expired(&subject, &verdict) {
+                known.expired.insert(subject);
+            }
+            if verdict.standing != Standing::In {
+                let is_behind = verdict.finding == Finding::Behind && verdict.behind_since != 0;
+                let since = if is_behind { verdict.behind_since } else { verdict.since };
+                known.faults.insert(subject, (verdict.finding, since));
+            }
+            known.standings.insert(subject, verdict.standing);
+        }
+        for (&id, truth) in &truths {
+            if truth.current().is_some() {
+                known.with_truth.insert(id);
+            }
+            let expired_at = expiries.get(&id).copied().unwrap_or_default();
+            let oldest = known.verified_at.saturating_sub(ALTERNATE_SECONDS_MAX).max(expired_at);
+            // An ostree summary has no time, and no metalink.
+            let told = truth.shown.iter().enumerate().filter(|(age, shown)| *age == 0 || shown.last_seen > oldest);
+            let told: Vec<Shown> = told.map(|(_, shown)| shown).filter(|shown| shown.timestamp > 0).cloned().collect();
+            known.generations.insert(id, told);
+        }
         for (key, id) in &repos {
             let Some(catalog) = catalogs.get(id) else { continue };
-            with_truth.insert(*id);
-            with_truth.extend(catalog.images.keys().filter_map(|name| repos.get(&key.of_image(name))));
+            known.with_truth.insert(*id);
+            known.with_truth.extend(catalog.images.keys().filter_map(|name| repos.get(&key.of_image(name))));
         }
-        let mut verified_at = 0;
-        let standings = state.verdicts()?.into_iter().map(|(subject, verdict)| {
-            verified_at = verdict.evidence.at.max(verified_at);
-            (subject, verdict.standing)
-        });
-        Ok(Known {
-            standings: standings.collect(),
-            mirrors: state.mirrors()?,
-            repos,
-            with_truth,
-            catalogs,
-            verified_at,
-        })
+        Ok(Known { repos, catalogs, ..known })
     }
 }
 
@@ -92,12 +124,33 @@ pub struct RepoGoods {
     pub sources: ByFamily<Sources>,
     /// Mirrors that are behind, by family, whether or not they are to spare.
     pub behind: ByFamily<ByProtocol>,
+    /// Mirrors that are behind with a generation that was expired, by family: these are not to spare.
+    pub expired: ByFamily<ByProtocol>,
     /// Mirrors that the inventory names for it, by family: all others are among them.
     pub eligible: ByFamily<ByProtocol>,
     /// Whether verdicts decided, or nobody was to.
     pub is_judged: bool,
     /// Protocols of lists.
     pub protocols: Vec<Protocol>,
+    /// Generations of its metadata that clients may accept, the current one first; none when nobody knows.
+    pub generations: Vec<Shown>,
+    /// Why mirrors are not good, by mirror, family and protocol, for people.
+    pub faults: Vec<Fault>,
+}
+
+/// Why a mirror is not good for a repo over a family by a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The mirror.
+    pub mirror: Position,
+    /// Over which family.
+    pub family: Family,
+    /// By which protocol.
+    pub protocol: Protocol,
+    /// What the last look found.
+    pub finding: Finding,
+    /// Since when it is behind or out, seconds since 1970.
+    pub since: u64,
 }
 
 /// Which mirrors each repo can be had from.
@@ -143,7 +196,7 @@ pub(super) struct Judge<'a> {
     known: &'a Known,
     has_crawled: bool,
     looks: HashMap<RepoId, Looks>,
-    /// Mirrors that the crawler is not to look at.
+    /// Mirrors that the crawler is not to look at: these count as the operators say.
     unseen: MirrorSet,
     eligible_of: HashMap<String, ByFamily<ByProtocol>>,
 }
@@ -164,6 +217,7 @@ impl<'a> Judge<'a> {
         });
         let protocols = protocols.to_vec();
         let id = self.known.repos.get(key).filter(|id| self.known.with_truth.contains(id));
+        let generations = id.and_then(|id| self.known.generations.get(id)).cloned().unwrap_or_default();
         let within = |found: &ByFamily<ByProtocol>| {
             Family::ALL.map(|family| {
                 let [found, eligible] = [&found[family as usize], &eligible[family as usize]];
@@ -178,14 +232,18 @@ impl<'a> Judge<'a> {
                 }
                 let sources = Family::ALL
                     .map(|family| sources(good[family as usize].clone(), &behind[family as usize], &protocols));
-                RepoGoods { sources, behind, eligible: eligible.clone(), is_judged: true, protocols }
+                let (expired, faults, eligible) = (within(&looks.expired), looks.faults.clone(), eligible.clone());
+                RepoGoods { sources, behind, expired, eligible, is_judged: true, protocols, generations, faults }
             }
             None => RepoGoods {
                 sources: eligible.clone().map(|good| Sources { good, spare: ByProtocol::default() }),
                 behind: ByFamily::default(),
+                expired: ByFamily::default(),
                 eligible: eligible.clone(),
                 is_judged: !self.has_crawled,
                 protocols,
+                generations,
+                faults: Vec::new(),
             },
         }
     }
@@ -230,6 +288,8 @@ pub(super) fn positions(inventory: &Inventory, test: impl Fn(&Mirror) -> bool) -
 struct Looks {
     good: ByFamily<ByProtocol>,
     behind: ByFamily<ByProtocol>,
+    faults: Vec<Fault>,
+    expired: ByFamily<ByProtocol>,
 }
 
 /// What was found, by repo; repos without a single look have no entry.
@@ -244,12 +304,20 @@ fn looks(inventory: &Inventory, known: &Known) -> HashMap<RepoId, Looks> {
     for (subject, standing) in &known.standings {
         let looks = looks.entry(subject.repo).or_default();
         let Some(&position) = positions.get(&subject.mirror) else { continue };
+        if let Some(&(finding, since)) = known.faults.get(subject) {
+            let Subject { family, protocol, .. } = *subject;
+            looks.faults.push(Fault { mirror: position, family, protocol, finding, since });
+        }
         let set = match standing {
             Standing::In => &mut looks.good,
+            Standing::Late if known.expired.contains(subject) => &mut looks.expired,
             Standing::Late => &mut looks.behind,
             Standing::Out => continue,
         };
         set[subject.family as usize][subject.protocol as usize].insert(position);
+    }
+    for looks in looks.values_mut() {
+        looks.faults.sort_by_key(|fault| (fault.mirror, fault.family, fault.protocol));
     }
     looks
 }

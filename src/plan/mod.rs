@@ -6,6 +6,7 @@
 //! - `mirror_set` `MirrorSet`: some of the mirrors of an inventory
 //! - `guard`     what must not be published, and what is kept in place of it
 //! - `rank`      `Ranker`: for one place, mirrors by phase and in the order of each turn
+//! - `names`     what clients of the Fedora dialect call a repo
 //! - `networks`  clients known by their network: clouds, private networks, autonomous systems, places
 //! - `vaults`    releases that have come to their end: all their clients are sent to the same URLs
 //!
@@ -16,18 +17,22 @@ mod goods;
 pub mod guard;
 mod images;
 mod mirror_set;
+mod names;
 mod networks;
 mod rank;
 mod vaults;
 
 use std::collections::HashMap;
 
-use crate::inventory::{Distribution, Inventory, Mirror, Status, World};
+use crate::inventory::{Continent, Distribution, Inventory, Mirror, Status, World};
 use crate::net::{Family, Protocol};
-use crate::snapshot::{Builder, CarriedEntry, DirectoryId, Full, MirrorIndex, RepoEntry, SetId, TreeIndex};
+use crate::snapshot::{
+    self, Builder, CarriedEntry, DirectoryId, Full, MirrorIndex, RepoEntry, Revision, SetId, TreeIndex,
+};
 use crate::turn::Entrant;
+use crate::verdicts::Shown;
 use goods::repos_of;
-pub use goods::{ByProtocol, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
+pub use goods::{ByProtocol, Fault, Goods, Known, RepoGoods, SPARED_BELOW, Sources};
 pub use images::FolderGoods;
 pub use mirror_set::{MirrorSet, Position};
 use rank::{Candidate, Ranker};
@@ -49,6 +54,11 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     for country in &inventory.countries {
         builder.place_name(country.code, &country.name);
         country.subdivisions.iter().for_each(|(code, name)| builder.place_name(*code, name));
+    }
+    for &place in &places {
+        if let (Some(index), Some(continent)) = (builder.place(place), world.continent(place)) {
+            builder.continent(index, numbered(continent));
+        }
     }
     let trees = add_trees(&mut builder, &inventory.distributions);
     let (positions, active): (Vec<Position>, Vec<&Mirror>) =
@@ -87,6 +97,11 @@ pub fn build(inventory: &Inventory, goods: &Goods) -> Result<Vec<u8>, Full> {
     builder.finish()
 }
 
+/// A continent as snapshots have it.
+fn numbered(continent: Continent) -> snapshot::Continent {
+    snapshot::Continent(1 + continent as u8)
+}
+
 /// Trees by name.
 type Trees<'a> = HashMap<&'a str, TreeIndex>;
 
@@ -111,6 +126,9 @@ fn add_mirror(builder: &mut Builder, mirror: &Mirror, trees: &Trees<'_>) -> Mirr
         for (&protocol, url) in urls {
             builder.base(index, tree, protocol, url);
         }
+    }
+    for &asn in &mirror.asns {
+        builder.mirror_asn(index, asn);
     }
     index
 }
@@ -168,21 +186,34 @@ fn add_repos(
 ) -> Result<(), Full> {
     for of in repos_of(inventory) {
         let Some(&tree) = numbers.trees.get(of.tree) else { continue };
+        let known = goods.repos.get(&of.key);
+        let revisions: Vec<Revision> = known.into_iter().flat_map(|repo| &repo.generations).map(revision).collect();
         let suffix = suffix_of(&of.release.dir, &of.repo.path, &of.key.arch);
-        let mut carried = numbers.carried(builder, goods.repos.get(&of.key), &suffix, tree, directory);
+        let mut carried = numbers.carried(builder, known, &suffix, tree, directory);
         if let Some((directory, sets)) = vaults.lists(builder, &of, numbers.row_count) {
             carried = CarriedEntry { directory: [directory; 2], sets, ..carried };
         }
-        builder.repo(&RepoEntry {
+        let index = builder.repo(&RepoEntry {
             name: &of.repo.name,
             release: &of.release.name,
             aliases: &of.release.aliases,
             arch: &of.key.arch,
             carried,
             comment: of.release.sunset.as_deref(),
+            revisions: &revisions,
         })?;
+        names::add(builder, index, (of.distribution, of.release, of.repo), (of.tree, &of.key.arch, &suffix));
+        for fault in known.iter().flat_map(|repo| &repo.faults) {
+            let Some(&mirror) = numbers.index_of.get(&fault.mirror) else { continue };
+            let why = snapshot::Fault { finding: fault.finding as u8, since: fault.since };
+            builder.fault(index, mirror, fault.family, fault.protocol, why);
+        }
     }
     Ok(())
+}
+
+fn revision(shown: &Shown) -> Revision {
+    Revision::new(shown.timestamp, shown.bytes, shown.sha256, shown.sha512)
 }
 
 /// What follows a base URL: `9.8/BaseOS/x86_64/os/`.

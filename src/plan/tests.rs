@@ -72,8 +72,11 @@ pub(super) fn inventory(mirrors: Vec<Mirror>) -> Inventory {
                 tree: None,
                 releases: vec!["9.8".into()],
                 arches: None,
+                fedora_name: Some("{repo}-{release}".into()),
             }],
             images: Vec::new(),
+            repo_aliases: vec![RepoAlias { from: "core-9".into(), to: "baseos-9".into() }],
+            fedora_name: None,
         }],
         mirrors,
         clouds: Vec::new(),
@@ -265,7 +268,34 @@ fn repos_are_found_by_release_and_alias() {
     }
     assert_eq!(view.find(&[b'9'; 4000], b"x86_64", b"baseos"), None);
     assert_eq!(view.keys().len(), 4);
-    assert_eq!(view.last_resort(view.repo(found).unwrap().tree), Some(&b"http://last/"[..]));
+    let last_resort = view.last_resort(view.repo(found).unwrap().tree).map(|url| view.url(url));
+    assert_eq!(last_resort, Some(&b"http://last/"[..]));
+}
+
+#[test]
+fn repos_have_single_names_and_paths() {
+    let view = view(&inventory(vec![mirror("m", Some("DE"))]));
+    let found = view.find(b"9.8", b"x86_64", b"baseos").unwrap();
+    for name in ["baseos-9", "baseos-9.8", "BaseOS-9", "core-9"] {
+        assert_eq!(view.find_named(name.as_bytes(), b"x86_64"), Some(found), "{name}");
+        assert_ne!(view.find_named(name.as_bytes(), b"aarch64"), Some(found), "{name}");
+    }
+    for path in ["main/9.8/BaseOS/x86_64/os", "main/9/BaseOS/x86_64/os"] {
+        assert_eq!(view.find_path(path.as_bytes()), Some(found), "{path}");
+    }
+    let long = "x".repeat(1000);
+    for name in ["", "baseos", "core-9.8", "baseos-9\0x86_64", "\0main/9.8/BaseOS/x86_64/os", &long] {
+        assert_eq!(view.find_named(name.as_bytes(), b"x86_64"), None, "{name}");
+        assert_eq!(view.find_path(name.as_bytes()), None, "{name}");
+    }
+    assert_eq!(view.find_named(b"baseos-9", b""), None);
+    let names: Vec<&str> = view.names().into_iter().filter(|(_, arch)| *arch == "x86_64").map(|one| one.0).collect();
+    assert_eq!(names, ["baseos-9", "baseos-9.8", "core-9"]);
+    assert!(view.revisions(found).is_empty());
+    let (de, us) = (view.place(code("DE")).unwrap(), view.place(code("US-TX")).unwrap());
+    assert_eq!((view.country_of_place(de), view.country_of_place(us)), (Some(*b"DE"), Some(*b"US")));
+    assert_ne!(view.continent_of_place(de), view.continent_of_place(us));
+    assert_eq!(view.continent_of_place(de), view.continent_of_place(view.place(code("PT")).unwrap()));
 }
 
 #[test]

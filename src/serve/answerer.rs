@@ -9,22 +9,21 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::counters::Page;
 use super::edition::Edition;
+use super::ledger::Tally;
 use super::log::{AccessLog, Line};
 use super::metrics;
+use super::mirrors::Asked;
 use super::route::Route;
 use super::worker::Shared;
 use super::{Counters, edition::Live};
-use crate::answer::{Query, centos};
+use crate::answer::List;
 use crate::http::{
-    After, Answer, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
+    self, After, HEAD_BYTES_MAX, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
 };
-use crate::net::{Family, client_address};
+use crate::net::client_address;
 
 /// Methods that are allowed everywhere.
 const ALLOWED: &str = "GET, HEAD";
-/// Fields of every list. No cache may keep it: another client's list is another.
-const LIST_FIELDS: &str = "Content-Type: text/plain\r\nCache-Control: no-store\r\n";
-
 /// What a request was answered with, for the log.
 pub(super) struct Done {
     pub status: Status,
@@ -33,14 +32,19 @@ pub(super) struct Done {
 
 /// Answers the requests of one worker.
 pub struct Answerer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     edition_number: u64,
     pub(super) edition: Arc<Edition>,
+    pub(super) tally: Arc<Tally>,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
     log: Option<AccessLog>,
     peer: IpAddr,
     is_stopping: bool,
+    /// Where the mirrors of an answer are put together.
+    pub(super) list: List,
+    /// Where parameters are decoded.
+    pub(super) decoded: Vec<u8>,
 }
 
 impl Answerer {
@@ -48,15 +52,19 @@ impl Answerer {
     pub fn new(shared: Arc<Shared>, worker: usize, clock: Clock, log: Option<AccessLog>) -> Answerer {
         let (edition_number, edition) = shared.live.current();
         let counters = Arc::clone(&shared.counters[worker]);
+        let tally = shared.ledger.open(&edition.atlas);
         Answerer {
             shared,
             edition_number,
             edition,
+            tally,
             counters,
             clock,
             log,
             peer: IpAddr::from([0, 0, 0, 0]),
             is_stopping: false,
+            list: List::default(),
+            decoded: Vec::with_capacity(HEAD_BYTES_MAX),
         }
     }
 
@@ -64,7 +72,11 @@ impl Answerer {
     pub fn turn(&mut self, now: std::time::SystemTime) {
         let live: &Live = &self.shared.live;
         if live.number() != self.edition_number {
-            (self.edition_number, self.edition) = live.current();
+            let (number, edition) = live.current();
+            if !Arc::ptr_eq(&edition.atlas, &self.edition.atlas) {
+                self.tally = self.shared.ledger.change_over(Some(&self.tally), &edition.atlas);
+            }
+            (self.edition_number, self.edition) = (number, edition);
         }
         self.clock.set(now);
         if let Some(log) = &mut self.log {
@@ -99,7 +111,7 @@ impl Answerer {
         self.peer = peer;
     }
 
-    fn route(&self, request: &Request<'_>, client: IpAddr, out: &mut Vec<u8>) -> Done {
+    fn route(&mut self, request: &Request<'_>, client: IpAddr, user_agent: &[u8], out: &mut Vec<u8>) -> Done {
         let reply = if self.is_stopping { Reply::to(request).closing() } else { Reply::to(request) };
         let route = Route::of(request, self.edition.settings.pages.as_ref(), &self.edition.atlas);
         if !matches!(route, Route::Nowhere) && !matches!(request.method(), Method::Get | Method::Head) {
@@ -108,7 +120,10 @@ impl Answerer {
             return Done { status: Status::MethodNotAllowed, body_bytes };
         }
         let (status, body_bytes) = match route {
-            Route::Mirrorlist => self.list(request, client, reply, out),
+            Route::Mirrors(endpoint) => {
+                let asked = Asked { endpoint, request, client, user_agent, reply };
+                self.mirrors(&asked, out)
+            }
             Route::Health => self.text(Page::Health, Status::Ok, reply, "ok", out),
             Route::Metrics => self.metrics(client, reply, out),
             Route::Images(below) => return self.images(request, &below, client, reply, out),
@@ -117,16 +132,6 @@ impl Answerer {
             }
         };
         Done { status, body_bytes }
-    }
-
-    fn list(&self, request: &Request<'_>, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
-        let query = Query::parse(request.query().unwrap_or_default());
-        let line_count_max = self.edition.settings.lines_max;
-        let answer = centos::answer(&self.edition.atlas, &query, client, self.clock.unix_seconds(), line_count_max);
-        self.counters.answered(Family::of(client), answer.outcome);
-        let mut body = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(LIST_FIELDS).body();
-        answer.write(body.out());
-        (Status::Ok, body.finish())
     }
 
     fn metrics(&self, client: IpAddr, reply: Reply, out: &mut Vec<u8>) -> (Status, usize) {
@@ -140,7 +145,14 @@ impl Answerer {
         (Status::Ok, body.finish())
     }
 
-    fn text(&self, page: Page, status: Status, reply: Reply, text: &str, out: &mut Vec<u8>) -> (Status, usize) {
+    pub(super) fn text(
+        &self,
+        page: Page,
+        status: Status,
+        reply: Reply,
+        text: &str,
+        out: &mut Vec<u8>,
+    ) -> (Status, usize) {
         self.count(page);
         (status, error(out, reply, status, self.clock.http_date(), text))
     }
@@ -150,12 +162,13 @@ impl Answerer {
     }
 }
 
-impl Answer for Answerer {
+impl http::Answer for Answerer {
     fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>) -> After {
         let trusted = &self.edition.settings.trusted_proxies;
         let client = client_address(self.peer, request.headers("x-forwarded-for"), trusted);
         let start = out.len();
-        let done = self.route(request, client, out);
+        let user_agent = request.header("user-agent").unwrap_or_default();
+        let done = self.route(request, client, user_agent, out);
         self.counters.answer_bytes.add((out.len() - start) as u64);
         if let Some(log) = &mut self.log {
             let line = Line {
@@ -165,7 +178,7 @@ impl Answer for Answerer {
                 status: done.status.code(),
                 body_bytes: done.body_bytes,
                 referer: request.header("referer").unwrap_or_default(),
-                user_agent: request.header("user-agent").unwrap_or_default(),
+                user_agent,
             };
             self.counters.log_lines_dropped.add(log.add(&line, self.clock.unix_seconds()));
         }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::answer::centos::Outcome;
-use crate::answer::images;
+use super::systems::SystemSlot;
+use crate::answer::{Dialect, Outcome, images};
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::plan::guard;
@@ -16,10 +16,14 @@ pub enum Page {
     Health,
     /// `/metrics`.
     Metrics,
-    /// `/metrics`, asked for by somebody who may not.
+    /// An explanation of an answer.
+    Explained,
+    /// `/metrics` or an explanation, asked for by somebody who may not.
     Forbidden,
     /// The logo of pages.
     Logo,
+    /// An explanation for what is no address.
+    BadAddress,
     /// A path that does not exist.
     NotFound,
     /// A method that is not allowed.
@@ -28,16 +32,26 @@ pub enum Page {
 
 impl Page {
     /// All, in the order of counters.
-    pub const ALL: [Page; 6] =
-        [Page::Health, Page::Metrics, Page::Forbidden, Page::Logo, Page::NotFound, Page::MethodNotAllowed];
+    pub const ALL: [Page; 8] = [
+        Page::Health,
+        Page::Metrics,
+        Page::Explained,
+        Page::Forbidden,
+        Page::Logo,
+        Page::BadAddress,
+        Page::NotFound,
+        Page::MethodNotAllowed,
+    ];
 
     /// As counters label it.
     pub fn label(self) -> &'static str {
         match self {
             Page::Health => "healthz",
             Page::Metrics => "metrics",
+            Page::Explained => "explained",
             Page::Forbidden => "forbidden",
             Page::Logo => "logo",
+            Page::BadAddress => "bad_address",
             Page::NotFound => "not_found",
             Page::MethodNotAllowed => "method_not_allowed",
         }
@@ -66,11 +80,15 @@ impl Count {
 }
 
 /// What one worker counts. On cache lines of its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
 pub struct Counters {
-    /// Mirrorlist answers, by family and outcome.
-    pub answers: [[Count; Outcome::ALL.len()]; 2],
+    /// Mirrorlist answers, by dialect, family and outcome.
+    pub answers: [[[Count; Outcome::ALL.len()]; 2]; Dialect::ALL.len()],
+    /// Lists, by the system that libdnf tells of.
+    pub systems: [Count; SystemSlot::COUNT],
+    /// Lists with `countme`, by its value from 1.
+    pub countme: [Count; 4],
     /// Answers about images, by outcome.
     pub images: [Count; images::Outcome::ALL.len()],
     /// Other answers.
@@ -85,10 +103,34 @@ pub struct Counters {
     pub log_lines_dropped: Count,
 }
 
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters {
+            answers: Default::default(),
+            systems: std::array::from_fn(|_| Count::default()),
+            countme: Default::default(),
+            images: Default::default(),
+            pages: Default::default(),
+            refusals: Default::default(),
+            answer_bytes: Count::default(),
+            event_loop: LoopCounts::default(),
+            log_lines_dropped: Count::default(),
+        }
+    }
+}
+
 impl Counters {
     /// Counts a mirrorlist answer.
-    pub fn answered(&self, family: Family, outcome: Outcome) {
-        self.answers[family as usize][outcome as usize].add(1);
+    pub fn answered(&self, dialect: Dialect, family: Family, outcome: Outcome) {
+        self.answers[dialect as usize][family as usize][outcome as usize].add(1);
+    }
+
+    /// Counts who was given a list. `countme`: 1 to 4, another for a request without.
+    pub fn listed_to(&self, system: SystemSlot, countme: u8) {
+        self.systems[system.position()].add(1);
+        if let Some(bucket) = usize::from(countme).checked_sub(1).and_then(|bucket| self.countme.get(bucket)) {
+            bucket.add(1);
+        }
     }
 }
 

@@ -3,19 +3,25 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::answer::Atlas;
 use crate::answer::images::Site;
+use crate::answer::{Atlas, Rules};
 use crate::net::Prefixes;
 
 /// Settings that a reload may change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Settings {
-    /// Most mirrors in a list.
-    pub lines_max: usize,
+    /// What is allowed in answers.
+    pub rules: Rules,
+    /// Clients that may ask for others, with `ip=`.
+    pub ip_allow: Prefixes,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Prefixes,
     /// Clients that may read `/metrics`.
     pub metrics_allow: Prefixes,
+    /// Clients that may have any answer explained.
+    pub explain_allow: Prefixes,
+    /// Whether every client may have its own answer explained.
+    pub explain_self: bool,
     /// Pages and redirects for images; none: there are none.
     pub pages: Option<Pages>,
 }

@@ -7,6 +7,8 @@
 //! - `edition`   `Live`: the settings and the atlas in use, changed over between turns
 //! - `clock`     `Clock`: the time of a turn, in the spellings that answers and logs need
 //! - `counters`  `Counters`: one block per worker, one writer each
+//! - `ledger`    `Tally`: counts by the numbers of one snapshot, and where they come together by name
+//! - `systems`   `Systems`: clients' systems, each with a number
 //! - `metrics`   the counters as OpenMetrics text
 //! - `proxied`   the header with which a proxy opens a connection
 //! - `log`       the access log: lines by workers, files by a thread of its own
@@ -18,10 +20,13 @@ mod clock;
 mod counters;
 mod edition;
 mod images;
+mod ledger;
 mod log;
 mod metrics;
+mod mirrors;
 mod proxied;
 mod route;
+mod systems;
 mod worker;
 
 pub use answerer::Answerer;

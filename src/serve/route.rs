@@ -2,13 +2,13 @@
 
 use super::edition::Pages;
 use crate::answer::images::Wishes;
-use crate::answer::{Atlas, PARAMETERS_MAX};
+use crate::answer::{Atlas, Endpoint, PARAMETERS_MAX};
 use crate::http::Request;
 
 /// What a request is about.
 pub(super) enum Route<'a> {
-    /// A list of mirrors.
-    Mirrorlist,
+    /// Mirrors, as a list or a metalink.
+    Mirrors(Endpoint),
     /// Pages and redirects for images.
     Images(Below<'a>),
     /// `/healthz`.
@@ -41,11 +41,14 @@ impl<'a> Route<'a> {
             b"/healthz" => return Route::Health,
             b"/metrics" => return Route::Metrics,
             b"*" => return Route::Server,
-            // By far the most frequent request, so nothing is done for it that is not needed.
-            b"/mirrorlist" => return Route::Mirrorlist,
             _ => {}
         }
-        let usual = if request.path() == b"/" { Route::Mirrorlist } else { Route::Nowhere };
+        let usual = match Endpoint::of(request.path()) {
+            Some(Endpoint::Root) => Route::Mirrors(Endpoint::Root),
+            // By far the most frequent requests, so nothing is done for them that is not needed.
+            Some(endpoint) => return Route::Mirrors(endpoint),
+            None => Route::Nowhere,
+        };
         let Some(pages) = pages else { return usual };
         let below = |prefix, path| Route::Images(Below { pages, prefix, path, wishes: wishes(request) });
         match request.path().strip_prefix(pages.prefix.as_bytes()) {
@@ -64,7 +67,7 @@ impl<'a> Route<'a> {
         // Package managers and browsers meet at `/`: who names a list gets it, and on a shared host only those who ask
         // for HTML get a page.
         if names_list(request.query()) || is_everywhere && !wishes(request).is_browser() {
-            return Route::Mirrorlist;
+            return Route::Mirrors(Endpoint::Root);
         }
         below("", b"/")
     }

@@ -9,8 +9,10 @@ use super::answerer::Answerer;
 use super::clock::Clock;
 use super::counters::{Count, Counters, Vitals};
 use super::edition::Live;
+use super::ledger::Ledger;
 use super::log::AccessLog;
 use super::proxied::{self, Opening};
+use super::systems::Systems;
 use crate::http::{Answer, Conn, Phase, Refusal};
 use crate::reactor::{self, CloseReason, Handle, Limits, Reactor, Received, Service, Wait};
 
@@ -23,6 +25,10 @@ pub struct Shared {
     pub live: Live,
     /// A block of counters per worker.
     pub counters: Vec<Arc<Counters>>,
+    /// Where counts by name come together.
+    pub ledger: Ledger,
+    /// Systems that clients told of.
+    pub systems: Systems,
     /// What the program as a whole counts.
     pub vitals: Vitals,
     /// Lines that the access log's thread could not write.
@@ -33,7 +39,14 @@ impl Shared {
     /// For `worker_count` workers, with the access log's count of lines lost.
     pub fn new(live: Live, worker_count: usize, log_lines_lost: Arc<Count>) -> Shared {
         let counters = (0..worker_count).map(|_| Arc::default()).collect();
-        Shared { live, counters, vitals: Vitals::default(), log_lines_lost }
+        Shared {
+            live,
+            counters,
+            ledger: Ledger::default(),
+            systems: Systems::default(),
+            vitals: Vitals::default(),
+            log_lines_lost,
+        }
     }
 }
 

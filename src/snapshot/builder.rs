@@ -11,8 +11,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
+use super::faults::{self, Fault};
 use super::format::*;
 use super::image_table::ImageTable;
+use super::names::Names;
+use super::origins::{Continent, MirrorAsnRecord};
+use super::revisions::{Revision, RevisionsRecord};
 use super::view::Target;
 use crate::net::{Asn, Family, Protocol};
 use crate::place::Code;
@@ -94,6 +98,8 @@ pub struct RepoEntry<'a> {
     pub carried: CarriedEntry<'a>,
     /// What is to be said in every answer about it, one line.
     pub comment: Option<&'a str>,
+    /// States of its `repomd.xml` that clients may accept, the current one first; none when nobody knows.
+    pub revisions: &'a [Revision],
 }
 
 /// Makes a snapshot. Add trees, mirrors, places and groups first, in any order, then sets, lists, rows and directories,
@@ -120,6 +126,12 @@ pub struct Builder {
     networks: Vec<(IpNetwork, Target)>,
     asns: BTreeMap<Asn, GroupIndex>,
     comments: Vec<Text>,
+    faults: Vec<faults::Told>,
+    names: Names,
+    revisions: Vec<Revision>,
+    revisions_of: Vec<RevisionsRecord>,
+    continents: Vec<u8>,
+    mirror_asns: Vec<MirrorAsnRecord>,
 }
 
 impl Builder {
@@ -136,6 +148,7 @@ impl Builder {
             trees: Vec::new(),
             mirrors: Vec::new(),
             bases: Vec::new(),
+            continents: vec![Continent::NONE.0; 1 + places.len()],
             places,
             place_names: Vec::new(),
             groups: Vec::new(),
@@ -149,6 +162,11 @@ impl Builder {
             networks: Vec::new(),
             asns: BTreeMap::new(),
             comments: Vec::new(),
+            faults: Vec::new(),
+            names: Names::default(),
+            revisions: Vec::new(),
+            revisions_of: Vec::new(),
+            mirror_asns: Vec::new(),
         }
     }
 
@@ -189,6 +207,18 @@ impl Builder {
     pub fn base(&mut self, mirror: MirrorIndex, tree: TreeIndex, protocol: Protocol, url: &str) {
         let text = self.texts.add(url);
         self.bases.push((usize::from(mirror.0), tree.0 as usize, protocol as usize, text));
+    }
+
+    /// Says in which autonomous system a mirror is; it may be in several.
+    pub fn mirror_asn(&mut self, mirror: MirrorIndex, asn: u32) {
+        self.mirror_asns.push(MirrorAsnRecord { mirror: U16::new(mirror.0), asn: U32::new(asn) });
+    }
+
+    /// Says on which continent a place is.
+    pub fn continent(&mut self, place: PlaceIndex, continent: Continent) {
+        if let Some(slot) = self.continents.get_mut(usize::from(place.0)) {
+            *slot = continent.0;
+        }
     }
 
     /// Number of a place.
@@ -255,6 +285,11 @@ impl Builder {
         self.repos.push(record);
         let comment = self.texts.add(entry.comment.unwrap_or_default());
         self.comments.push(comment);
+        self.revisions_of.push(RevisionsRecord {
+            start: U32::new(self.revisions.len() as u32),
+            count: U32::new(entry.revisions.len() as u32),
+        });
+        self.revisions.extend_from_slice(entry.revisions);
         Ok(RepoIndex(number))
     }
 
@@ -268,6 +303,16 @@ impl Builder {
         }
     }
 
+    /// Gives a repo a single name for its architecture, in lower case. The first repo of a name keeps it.
+    pub fn name(&mut self, repo: RepoIndex, name: &str, arch: &str) {
+        self.names.add([name, arch].join("\0").into_bytes(), repo);
+    }
+
+    /// Says at which path clients know a repo: without slashes at its ends. The first repo of a path keeps it.
+    pub fn path(&mut self, repo: RepoIndex, path: &str) {
+        self.names.add(["", path].join("\0").into_bytes(), repo);
+    }
+
     /// Adds a client prefix.
     pub fn network(&mut self, prefix: IpNetwork, target: Target) {
         self.networks.push((prefix, target));
@@ -278,6 +323,12 @@ impl Builder {
         self.asns.insert(asn, group);
     }
 
+    /// Tells why a mirror is not good for a repo over a family by a protocol.
+    pub fn fault(&mut self, repo: RepoIndex, mirror: MirrorIndex, family: Family, protocol: Protocol, fault: Fault) {
+        let slot = faults::slot(mirror, family, protocol);
+        self.faults.push(faults::Told { slot, repo: repo.0, what: fault.packed() });
+    }
+
     fn row_count(&self) -> usize {
         1 + self.places.len() + self.groups.len()
     }
@@ -286,12 +337,16 @@ impl Builder {
     pub fn finish(mut self) -> Result<Vec<u8>, Full> {
         fits("mirrors", self.mirrors.len(), usize::from(NONE_SHORT))?;
         fits("places", 1 + self.places.len(), usize::from(NONE_SHORT))?;
-        let keys = self.key_table();
+        let keys = self.key_order.iter().map(|key| (key.as_slice(), self.keys[key]));
+        let keys = key_table(&mut self.texts, keys);
+        let names = key_table(&mut self.texts, self.names.iter());
+        self.mirror_asns.sort_by_key(MirrorAsnRecord::key);
+        self.mirror_asns.dedup();
         let networks = self.network_table();
-        let images = std::mem::take(&mut self.images).laid_out(&mut self.texts);
         let asns: Vec<AsnRecord> = self.asns.iter().map(asn_record).collect();
         let says_anything = self.comments.iter().any(|comment| comment.length_bytes.get() > 0);
-        let comments = if says_anything { &self.comments[..] } else { &[] };
+        let comments = if says_anything { std::mem::take(&mut self.comments) } else { Vec::new() };
+        let images = std::mem::take(&mut self.images).laid_out(&mut self.texts);
         let set_words = self.mirrors.len().div_ceil(64);
         let head =
             Head { evidence: self.evidence, verified_at: self.verified_at, turn_count: self.turn_count, set_words };
@@ -310,6 +365,10 @@ impl Builder {
         for &(mirror, tree, protocol, text) in &self.bases {
             bases[(mirror * self.trees.len() + tree) * PROTOCOLS + protocol] = text;
         }
+        let place_names = self.laid_out_place_names(1 + self.places.len());
+        let trees: Vec<u32> = self.repos.iter().map(|repo| repo.carried.tree.get()).collect();
+        let (fault_starts, faults) = faults::runs(self.faults, self.mirrors.len(), &trees, &bases);
+        fits("faults", faults.len(), NONE as usize)?;
         let mut places = vec![PlaceRecord { code: [0; 8] }];
         places.extend(self.places.iter().map(|code| PlaceRecord { code: code.to_bytes() }));
         let sets: Vec<U64> = self.sets.items.iter().flatten().map(|&word| U64::new(word)).collect();
@@ -341,29 +400,19 @@ impl Builder {
         file.section(Section::Members, &members);
         file.section(Section::Networks, &networks);
         file.section(Section::Asns, &asns);
-        file.section(Section::Comments, comments);
+        file.section(Section::Comments, &comments);
         file.section(Section::Folders, &images.folders);
         file.section(Section::Files, &images.files);
         file.section(Section::FolderKeys, &images.keys);
-        file.section(Section::PlaceNames, &self.laid_out_place_names(places.len()));
+        file.section(Section::FaultStarts, &fault_starts);
+        file.section(Section::Faults, &faults);
+        file.section(Section::Names, &names);
+        file.section(Section::Revisions, &self.revisions);
+        file.section(Section::RevisionsOf, &self.revisions_of);
+        file.section(Section::Continents, &self.continents);
+        file.section(Section::MirrorAsns, &self.mirror_asns);
+        file.section(Section::PlaceNames, &place_names);
         Ok(file.finish(&head))
-    }
-
-    /// The hash table of keys: at most half full, so that a probe for an unknown key is short as well.
-    fn key_table(&mut self) -> Vec<KeyRecord> {
-        let empty = KeyRecord { hash: U64::new(0), key: Text::default(), repo: U32::new(NONE) };
-        let mut slots = vec![empty; (self.key_order.len() * 2).next_power_of_two().max(2)];
-        let mask = slots.len() - 1;
-        for key in &self.key_order {
-            let hash = xxh3_64(key);
-            let mut slot = hash as usize & mask;
-            while slots[slot].repo.get() != NONE {
-                slot = (slot + 1) & mask;
-            }
-            let text = self.texts.add_bytes(key);
-            slots[slot] = KeyRecord { hash: U64::new(hash), key: text, repo: U32::new(self.keys[key]) };
-        }
-        slots
     }
 
     fn network_table(&mut self) -> Vec<NetworkRecord> {
@@ -372,6 +421,22 @@ impl Builder {
         records.sort_by_key(|one| (one.version, one.address, one.prefix_bits, one.kind.get(), one.target.get()));
         records
     }
+}
+
+/// A hash table of keys: at most half full, so that a probe for an unknown key is short as well.
+fn key_table<'a>(texts: &mut Texts, keys: impl ExactSizeIterator<Item = (&'a [u8], u32)>) -> Vec<KeyRecord> {
+    let empty = KeyRecord { hash: U64::new(0), key: Text::default(), repo: U32::new(NONE) };
+    let mut slots = vec![empty; (keys.len() * 2).next_power_of_two().max(2)];
+    let mask = slots.len() - 1;
+    for (key, repo) in keys {
+        let hash = xxh3_64(key);
+        let mut slot = hash as usize & mask;
+        while slots[slot].repo.get() != NONE {
+            slot = (slot + 1) & mask;
+        }
+        slots[slot] = KeyRecord { hash: U64::new(hash), key: texts.add_bytes(key), repo: U32::new(repo) };
+    }
+    slots
 }
 
 fn record(prefix: &IpNetwork, target: &Target) -> NetworkRecord {

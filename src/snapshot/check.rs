@@ -6,6 +6,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::little_endian::{U16, U32, U64};
 
 use super::format::*;
+use super::origins::{Continent, MirrorAsnRecord};
+use super::revisions::RevisionsRecord;
 use super::view::{View, network};
 
 /// What is wrong with a snapshot.
@@ -50,10 +52,14 @@ impl<B: AsRef<[u8]>> View<B> {
         self.check_lists()?;
         self.check_directories()?;
         self.check_repos()?;
+        self.check_names()?;
+        self.check_revisions()?;
+        self.check_origins()?;
         self.check_networks()?;
         self.check_asns()?;
         self.check_comments()?;
-        self.check_images()
+        self.check_images()?;
+        self.check_faults()
     }
 
     fn check_texts(&self) -> Result<(), CheckError> {
@@ -187,6 +193,42 @@ impl<B: AsRef<[u8]>> View<B> {
         Ok(())
     }
 
+    fn check_names(&self) -> Result<(), CheckError> {
+        let slots = self.records::<KeyRecord>(Section::Names);
+        let used = slots.iter().filter(|slot| slot.repo.get() != NONE).count();
+        expect(used * 2 <= slots.len(), Section::Names, 0, "more than half full")?;
+        for (record, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.repo.get() != NONE) {
+            let sound = self.is_text(slot.key) && (slot.repo.get() as usize) < self.repo_count();
+            expect(sound, Section::Names, record, "bad text or no such repo")?;
+            let key = self.text(slot.key);
+            let parts = key.split(|&byte| byte == 0).count();
+            let found = self.probe(Section::Names, key).map(|index| index.0);
+            let sound = parts == 2 && found == Some(slot.repo.get());
+            expect(sound, Section::Names, record, "neither a name nor a path, or not found by itself")?;
+        }
+        Ok(())
+    }
+
+    fn check_revisions(&self) -> Result<(), CheckError> {
+        let spans = self.records::<RevisionsRecord>(Section::RevisionsOf);
+        expect(spans.len() == self.repo_count(), Section::RevisionsOf, 0, "not one for each repo")?;
+        for (record, span) in spans.iter().enumerate() {
+            expect(self.revisions_at(span).is_some(), Section::RevisionsOf, record, "no such revisions")?;
+        }
+        Ok(())
+    }
+
+    fn check_origins(&self) -> Result<(), CheckError> {
+        let continents = self.section_bytes(Section::Continents);
+        let place_count = self.records::<PlaceRecord>(Section::Places).len();
+        let sound = continents.len() == place_count && continents.iter().all(|&number| number < Continent::END);
+        expect(sound, Section::Continents, 0, "not a continent for each place")?;
+        let asns = self.records::<MirrorAsnRecord>(Section::MirrorAsns);
+        let rising = asns.is_sorted_by(|a, b| a.key() < b.key());
+        let known = asns.iter().all(|record| usize::from(record.mirror.get()) < self.mirror_count());
+        expect(rising && known, Section::MirrorAsns, 0, "not rising, or no such mirror")
+    }
+
     fn check_networks(&self) -> Result<(), CheckError> {
         let records = self.records::<NetworkRecord>(Section::Networks);
         let place_count = self.records::<PlaceRecord>(Section::Places).len();
@@ -204,6 +246,23 @@ impl<B: AsRef<[u8]>> View<B> {
             let sound = Some(asn) > before && (group.0 as usize) < self.group_count();
             expect(sound, Section::Asns, record, "out of order or no such group")?;
             before = Some(asn);
+        }
+        Ok(())
+    }
+
+    fn check_faults(&self) -> Result<(), CheckError> {
+        let starts = self.records::<U32>(Section::FaultStarts);
+        let faults = self.records::<FaultRecord>(Section::Faults);
+        let expected = if faults.is_empty() { 0 } else { self.mirror_count() * FAMILIES * PROTOCOLS + 1 };
+        let ends = starts.last().map_or(0, |last| last.get() as usize) == faults.len();
+        expect(starts.len() == expected && ends, Section::FaultStarts, 0, "not a run per mirror, family, protocol")?;
+        for (record, pair) in starts.windows(2).enumerate() {
+            let Some(run) = faults.get(pair[0].get() as usize..pair[1].get() as usize) else {
+                return expect(false, Section::FaultStarts, record, "faults out of range");
+            };
+            let sound = run.is_sorted_by(|a, b| a.repo.get() < b.repo.get())
+                && run.last().is_none_or(|last| (last.repo.get() as usize) < self.repo_count());
+            expect(sound, Section::FaultStarts, record, "not over rising repos")?;
         }
         Ok(())
     }

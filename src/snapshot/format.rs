@@ -12,7 +12,7 @@
 //! | 32 | 4 | turns per row |
 //! | 36 | 4 | 64-bit words per set of mirrors |
 //! | 40 | 8 | when the mirrors were verified, seconds since 1970; 0 when nobody says |
-//! | 48 | 16 × 20 | sections: offset, length |
+//! | 48 | 16 × 27 | sections: offset, length |
 //!
 //! | section | records | what |
 //! |---|---|---|
@@ -35,6 +35,13 @@
 //! | folders | `FolderRecord` | folders of images, rising by branch, release, kind and architecture |
 //! | files | `FileRecord` | images; those of a folder are together, rising by name |
 //! | folder keys | `FolderKeyRecord` | what clients call folders, aliases too; rising |
+//! | fault starts | u32 | first fault of (mirror, family, protocol) at `(mirror × 2 + family) × 3 + protocol` |
+//! | faults | `FaultRecord` | why mirrors are not good, as runs over rising repos; both are empty without any |
+//! | names | `KeyRecord` | hash table over `name NUL arch` and `NUL path`, as keys; a power of two |
+//! | revisions | `Revision` | states of `repomd.xml` files, those of a repo side by side, the current one first |
+//! | revisions of | `RevisionsRecord` | which revisions are a repo's, by the repo's position |
+//! | continents | u8 | continent of a place, by the place's position; 0: none |
+//! | mirror ASNs | `MirrorAsnRecord` | autonomous systems of mirrors, rising |
 //! | place names | `Text` | what people call each place; empty when nobody says |
 //!
 //! An answer: key → repo → directory (by family) → row (by place) → list (by turn) → members through a set
@@ -55,6 +62,8 @@ pub const CHECKED_FROM: usize = 16;
 pub const NONE: u32 = u32::MAX;
 /// Marks an absent place or protocol.
 pub const NONE_SHORT: u16 = u16::MAX;
+/// Marks a run of repos without fault.
+pub const FINDING_NONE: u8 = u8::MAX;
 /// Protocols a mirror may have a base URL for.
 pub const PROTOCOLS: usize = 3;
 /// Address families.
@@ -101,13 +110,27 @@ pub enum Section {
     Files,
     /// Names of folders.
     FolderKeys,
+    /// First fault by mirror, family and protocol.
+    FaultStarts,
+    /// Why mirrors are not good.
+    Faults,
+    /// Hash table of single names of repos.
+    Names,
+    /// States of `repomd.xml` files.
+    Revisions,
+    /// Which revisions are a repo's.
+    RevisionsOf,
+    /// Continents of places.
+    Continents,
+    /// Autonomous systems of mirrors.
+    MirrorAsns,
     /// What people call places.
     PlaceNames,
 }
 
 impl Section {
     /// All, in file order.
-    pub const ALL: [Section; 20] = [
+    pub const ALL: [Section; 27] = [
         Section::Texts,
         Section::Trees,
         Section::Mirrors,
@@ -127,6 +150,13 @@ impl Section {
         Section::Folders,
         Section::Files,
         Section::FolderKeys,
+        Section::FaultStarts,
+        Section::Faults,
+        Section::Names,
+        Section::Revisions,
+        Section::RevisionsOf,
+        Section::Continents,
+        Section::MirrorAsns,
         Section::PlaceNames,
     ];
 }
@@ -179,7 +209,7 @@ impl SectionRecord {
 }
 
 /// A piece of the texts section.
-#[derive(Clone, Copy, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct Text {
     /// From the section's start.
@@ -370,6 +400,18 @@ pub struct FolderKeyRecord {
     pub names: [Text; 4],
     /// The folder.
     pub folder: U32,
+}
+
+/// From which repo on a mirror is not good for which reason, over one family by one protocol. It goes for all repos up
+/// to the next record's, as far as the mirror carries their tree.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct FaultRecord {
+    /// The first repo.
+    pub repo: U32,
+    /// In the lowest 8 bits the number of the finding, `FINDING_NONE` for no fault; above them since when, hours since
+    /// 1970.
+    pub what: U32,
 }
 
 /// Number of a mirror in one snapshot.

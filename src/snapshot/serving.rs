@@ -162,8 +162,22 @@ impl Iterator for Candidates<'_> {
     }
 }
 
+/// A base URL of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct BaseUrl(pub(super) Text);
+
+impl BaseUrl {
+    /// No URL.
+    pub const NONE: BaseUrl = BaseUrl(Text { offset_bytes: U32::ZERO, length_bytes: U32::ZERO });
+
+    /// Its length, bytes.
+    pub fn len_bytes(self) -> usize {
+        self.0.length_bytes.get() as usize
+    }
+}
+
 /// Which mirrors serve one thing to one family, and by which base URL.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Serving<'a> {
     sets: [(&'a [U64], usize); PROTOCOLS],
     bases: &'a [Text],
@@ -173,17 +187,47 @@ pub struct Serving<'a> {
 }
 
 impl<'a> Serving<'a> {
-    /// Base URL (with a final slash) by the first preferred protocol for which the mirror is good; none when it is not.
-    pub fn base(&self, mirror: MirrorIndex) -> Option<&'a [u8]> {
+    /// By these protocols alone, a bit for each.
+    pub fn only(mut self, protocols: u8) -> Serving<'a> {
+        for (set, protocol) in &mut self.sets {
+            if protocols >> *protocol & 1 == 0 {
+                *set = &[];
+            }
+        }
+        self
+    }
+
+    /// Base URL (with a final slash) by the first preferred protocol for which the mirror is good, and this protocol;
+    /// none when it is not.
+    pub fn find(&self, mirror: MirrorIndex) -> Option<(BaseUrl, Protocol)> {
         self.sets.iter().find_map(|&(set, protocol)| {
             let word = set.get(usize::from(mirror.0) / 64)?.get();
             if word >> (mirror.0 % 64) & 1 == 0 {
                 return None;
             }
             let position = (usize::from(mirror.0) * self.tree_count + self.tree) * PROTOCOLS + protocol;
-            let text = self.bases.get(position)?;
-            let start = text.offset_bytes.get() as usize;
-            self.texts.get(start..start + text.length_bytes.get() as usize).filter(|url| !url.is_empty())
+            let text = *self.bases.get(position)?;
+            (text.length_bytes.get() > 0).then_some((BaseUrl(text), *Protocol::ALL.get(protocol)?))
         })
+    }
+
+    /// The same URL as bytes.
+    pub fn base(&self, mirror: MirrorIndex) -> Option<&'a [u8]> {
+        let BaseUrl(text) = self.find(mirror)?.0;
+        let start = text.offset_bytes.get() as usize;
+        self.texts.get(start..start + text.length_bytes.get() as usize)
+    }
+}
+
+impl<B: AsRef<[u8]>> View<B> {
+    /// The bytes of a base URL.
+    pub fn url(&self, url: BaseUrl) -> &[u8] {
+        self.text(url.0)
+    }
+
+    /// Whether a mirror has this name, in any case.
+    pub fn has_name(&self, mirror: MirrorIndex, name: &[u8]) -> bool {
+        let record = self.records::<MirrorRecord>(Section::Mirrors).get(usize::from(mirror.0));
+        record.is_some_and(|record| self.text(record.name).eq_ignore_ascii_case(name))
     }
 }

@@ -12,10 +12,15 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::format::*;
+use super::origins::MirrorAsnRecord;
+use super::revisions::{Revision, RevisionsRecord};
+use super::serving::BaseUrl;
 use crate::place::Code;
 
-/// Longest key (`release NUL arch NUL repo`) that a lookup takes, bytes. Inventory names have at most 64 each.
-const KEY_BYTES_MAX: usize = 256;
+/// Longest key of names that a lookup takes, bytes. Names in an inventory have at most 64 each.
+pub(super) const KEY_BYTES_MAX: usize = 256;
+/// Longest key of a path that a lookup takes, bytes. A tree's name has at most 64, directory and path 200 each.
+pub(super) const PATH_KEY_BYTES_MAX: usize = 640;
 
 /// Why bytes are not a snapshot of ours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +83,13 @@ pub struct Mirror<'a> {
     pub tier: u16,
     /// Its weight, megabits per second.
     pub weight: u32,
+}
+
+impl Mirror<'_> {
+    /// Whether it is a base URL that a cloud has itself: that is called `aws/eu-west-1 #1`, as no host is.
+    pub fn is_of_cloud(&self) -> bool {
+        self.name.contains(' ')
+    }
 }
 
 /// What mirrors carry, as an answer needs it: a repo, a folder of images, an image.
@@ -173,9 +185,10 @@ impl<B: AsRef<[u8]>> View<B> {
         }
         let count = |section: Section| sections[section as usize].len() / record_bytes(section);
         let row_count = count(Section::Places) + count(Section::Groups);
-        let keys = count(Section::Keys);
-        if !keys.is_power_of_two() {
-            return Err(OpenError::Section { section: Section::Keys });
+        for section in [Section::Keys, Section::Names] {
+            if !count(section).is_power_of_two() {
+                return Err(OpenError::Section { section });
+            }
         }
         if count(Section::Bases) != count(Section::Mirrors) * count(Section::Trees) * PROTOCOLS {
             return Err(OpenError::Section { section: Section::Bases });
@@ -324,9 +337,9 @@ impl<B: AsRef<[u8]>> View<B> {
     }
 
     /// Base URL of a tree that answers name when no mirror is left.
-    pub fn last_resort(&self, tree: TreeIndex) -> Option<&[u8]> {
-        let url = self.text(self.tree(tree)?.last_resort);
-        (!url.is_empty()).then_some(url)
+    pub fn last_resort(&self, tree: TreeIndex) -> Option<BaseUrl> {
+        let url = BaseUrl(self.tree(tree)?.last_resort);
+        (url.len_bytes() > 0).then_some(url)
     }
 
     pub(super) fn carried<'a>(&'a self, record: &'a CarriedRecord) -> Carried<'a> {
@@ -350,13 +363,20 @@ impl<B: AsRef<[u8]>> View<B> {
         })
     }
 
-    /// The repo that clients mean by a release (or alias of one), an architecture and a name in lower case.
+    /// The repo that clients mean by a release (or alias of one), an architecture and a name in any case.
     pub fn find(&self, release: &[u8], arch: &[u8], repo: &[u8]) -> Option<RepoIndex> {
         let mut buffer = [0; KEY_BYTES_MAX];
         let key = join(&mut buffer, [release, arch, repo])?;
+        let repo_start = key.len() - repo.len();
+        key[repo_start..].make_ascii_lowercase();
+        self.probe(Section::Keys, key)
+    }
+
+    /// What a table of keys has for a key.
+    pub(super) fn probe(&self, table: Section, key: &[u8]) -> Option<RepoIndex> {
         let hash = xxh3_64(key);
-        let slots = self.records::<KeyRecord>(Section::Keys);
-        let mask = slots.len() - 1;
+        let slots = self.records::<KeyRecord>(table);
+        let mask = slots.len().wrapping_sub(1);
         // The table is at most half full when `check` has seen it; the bound is for bytes it has not seen.
         for step in 0..slots.len() {
             let slot = slots.get((hash as usize).wrapping_add(step) & mask)?;
@@ -370,17 +390,19 @@ impl<B: AsRef<[u8]>> View<B> {
         None
     }
 
+    /// All keys of a table, in its order.
+    pub(super) fn keys_of(&self, table: Section) -> impl Iterator<Item = (&str, RepoIndex)> {
+        let slots = self.records::<KeyRecord>(table).iter().filter(|slot| slot.repo.get() != NONE);
+        slots.map(|slot| (self.name(slot.key), RepoIndex(slot.repo.get())))
+    }
+
     /// All names that clients may use for a repo: (release or alias, architecture, name), in rising order.
     pub fn keys(&self) -> Vec<([&str; 3], RepoIndex)> {
-        let mut keys: Vec<_> = self
-            .records::<KeyRecord>(Section::Keys)
-            .iter()
-            .filter(|slot| slot.repo.get() != NONE)
-            .filter_map(|slot| {
-                let mut parts = self.name(slot.key).split('\0');
-                Some(([parts.next()?, parts.next()?, parts.next()?], RepoIndex(slot.repo.get())))
-            })
-            .collect();
+        let keys = self.keys_of(Section::Keys).filter_map(|(key, index)| {
+            let mut parts = key.split('\0');
+            Some(([parts.next()?, parts.next()?, parts.next()?], index))
+        });
+        let mut keys: Vec<_> = keys.collect();
         keys.sort();
         keys
     }
@@ -401,7 +423,7 @@ fn record_bytes(section: Section) -> usize {
         Section::Places => size_of::<PlaceRecord>(),
         Section::Groups => size_of::<GroupRecord>(),
         Section::Repos => size_of::<RepoRecord>(),
-        Section::Keys => size_of::<KeyRecord>(),
+        Section::Keys | Section::Names => size_of::<KeyRecord>(),
         Section::Sets => size_of::<U64>(),
         Section::Directories | Section::Rows => size_of::<U32>(),
         Section::Lists => size_of::<ListRecord>(),
@@ -412,6 +434,12 @@ fn record_bytes(section: Section) -> usize {
         Section::Folders => size_of::<FolderRecord>(),
         Section::Files => size_of::<FileRecord>(),
         Section::FolderKeys => size_of::<FolderKeyRecord>(),
+        Section::FaultStarts => size_of::<U32>(),
+        Section::Faults => size_of::<FaultRecord>(),
+        Section::Revisions => size_of::<Revision>(),
+        Section::RevisionsOf => size_of::<RevisionsRecord>(),
+        Section::Continents => 1,
+        Section::MirrorAsns => size_of::<MirrorAsnRecord>(),
         Section::PlaceNames => size_of::<Text>(),
     }
 }
@@ -433,7 +461,7 @@ pub(super) fn network(record: &NetworkRecord) -> Option<Network> {
 }
 
 /// The parts with NULs between; none when they are too long or hold a NUL themselves.
-fn join<'a>(buffer: &'a mut [u8; KEY_BYTES_MAX], parts: [&[u8]; 3]) -> Option<&'a [u8]> {
+fn join<'a>(buffer: &'a mut [u8; KEY_BYTES_MAX], parts: [&[u8]; 3]) -> Option<&'a mut [u8]> {
     let mut length = 0;
     for (position, part) in parts.iter().enumerate() {
         if position > 0 {
@@ -443,5 +471,5 @@ fn join<'a>(buffer: &'a mut [u8; KEY_BYTES_MAX], parts: [&[u8]; 3]) -> Option<&'
         buffer.get_mut(length..length + part.len())?.copy_from_slice(part);
         length += part.len();
     }
-    buffer.get(..length)
+    buffer.get_mut(..length)
 }

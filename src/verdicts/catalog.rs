@@ -243,7 +243,9 @@ mod tests {
         drop(state);
         let file = folder.path().join("verdicts.sqlite");
         let connection = rusqlite::Connection::open(&file).unwrap();
-        connection.execute_batch("DROP TABLE images; DROP TABLE catalogs; PRAGMA user_version = 1").unwrap();
+        connection
+            .execute_batch("DROP TABLE images; DROP TABLE catalogs; DROP TABLE expiries; PRAGMA user_version = 1")
+            .unwrap();
         drop(connection);
         // Who only reads finds no images in it.
         assert_eq!(State::read(folder.path()).unwrap().catalogs().unwrap(), HashMap::new());

@@ -99,6 +99,11 @@ impl Finding {
         TABLE.iter().map(|line| line.0)
     }
 
+    /// The finding with this number, which is the one that snapshots hold: new ones come behind the last.
+    pub fn numbered(number: u8) -> Option<Finding> {
+        TABLE.get(usize::from(number)).map(|line| line.0)
+    }
+
     /// What it means for what is done next.
     pub fn class(self) -> Class {
         TABLE[self as usize].1

@@ -6,6 +6,7 @@
 //! - `truth`      `Truth`: the generations of a repo that its master has shown
 //! - `catalog`    `Catalog`: the images of a folder, as its master has them
 //! - `state`      `State`: all of it in SQLite
+//! - `expiry`     what operators declared old
 //! - `history`    `Past`: what was held before, and for how long that is kept
 //! - `run`        `Run`: one crawl, and what it came to
 //! - `schema`     the tables
@@ -14,6 +15,7 @@
 //! Not here: how one looks (`crawl`), what follows for lists (`plan`).
 
 mod catalog;
+mod expiry;
 mod finding;
 mod history;
 mod row;

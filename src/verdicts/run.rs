@@ -136,9 +136,7 @@ impl State {
             run.optional()
         })
     }
-}
 
-impl State {
     /// Why the verdicts are doubted: what the last run that changed any found of canaries; none when they did not fail.
     pub fn doubt(&self) -> Result<Option<String>, StateError> {
         self.doing("read whether the last run is doubted", |connection| {

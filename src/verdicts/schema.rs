@@ -11,6 +11,7 @@
 //! | `shown`    | generation of a master         | `age` (0 the current one), digests, length, times           |
 //! | `catalogs` | folder of images, of a master   | its checksum file, when it last answered                    |
 //! | `images`   | image of such a folder         | what the master says of it                                  |
+//! | `expiries` | repo that was expired          | when: what its master showed last before is not named again |
 //! | `verdicts` | mirror, repo, family, protocol | standing, since when, and the last look with its evidence   |
 //! | `history`  | change of standing or finding  | the look that changed it; in one second the last counts     |
 //! | `runs`     | crawl                          | begin, end (none: killed or under way), outcome, counts     |
@@ -18,19 +19,27 @@
 //! Folders of images and images are repos whose name is `BRANCH/KIND/` and `BRANCH/KIND/FILE`. Their truth is not in
 //! `truths`; in their verdicts, `sha256` is the mark of what the master says of them, of which no file has the digest.
 //!
-//! Version 1 had neither catalogs nor images: they are added when a crawler opens such a state.
+//! Version 1 had no catalogs, images and expiries: they are added when a state is opened to be written.
 //!
 //! Times are seconds since 1970, `family` is 4 or 6, `protocol`, `standing` and `finding` are spelt out, digests are
 //! blobs: one can ask by hand with nothing but the names of mirrors and repos.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
-/// Version of the tables (`user_version`). Later ones are refused.
+/// Version of the tables (`user_version`). An older one is brought up to it; any other is refused.
 pub(super) const VERSION: i32 = 2;
 /// Tells a state from other databases (`application_id`): "mlst".
 pub(super) const APPLICATION_ID: i32 = 0x6d6c_7374;
 
-/// What version 2 added.
+/// What operators expired: since version 2.
+const EXPIRIES: &str = "
+    CREATE TABLE expiries (
+        repo INTEGER PRIMARY KEY REFERENCES repos,
+        at INTEGER NOT NULL
+    ) STRICT;
+";
+
+/// Images: since version 2.
 const IMAGES: &str = "
     CREATE TABLE catalogs (
         repo INTEGER PRIMARY KEY REFERENCES repos,
@@ -132,6 +141,11 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// What brings the tables from a version to the next, the first from 1 to 2.
+const STEPS: [&[&str]; 1] = [&[IMAGES, EXPIRIES]];
+
+const _: () = assert!(STEPS.len() + 1 == VERSION as usize);
+
 /// Whose tables a database holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -158,17 +172,27 @@ pub(super) fn find(connection: &Connection) -> rusqlite::Result<Found> {
 /// Makes the tables: all or, when it does not come to its end, none.
 pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(IMAGES)?;
+    for tables in [TABLES, EXPIRIES, IMAGES] {
+        transaction.execute_batch(tables)?;
+    }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }
 
-/// Brings tables of an earlier version up to this one: wholly or, when it does not come to its end, not at all.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(IMAGES)?;
+/// Whether tables of `version` can be brought up to this program's.
+pub(super) fn is_older(version: i32) -> bool {
+    (1..VERSION).contains(&version)
+}
+
+/// Brings tables of an older version up to this program's: all the way or, when it does not come to its end, not at
+/// all. What they hold stays. Another process may have been faster.
+pub(super) fn bring_up(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for step in STEPS.iter().skip(usize::try_from(version - 1).unwrap_or_default()).copied().flatten() {
+        transaction.execute_batch(step)?;
+    }
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

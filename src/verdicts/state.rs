@@ -5,8 +5,8 @@
 //!
 //! The file is SQLite, `verdicts.sqlite` in the state folder, in WAL mode: readers see the last whole pass while a
 //! crawler writes, and a crawler that is killed leaves what it found in a pass whole or not there at all. `synchronous`
-//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, never out
-//! of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
+//! is NORMAL: commits wait for no disk, so after a power cut the last passes may be missing (never half there, never
+//! out of order). What is lost so is looks, which the next run takes again; to wait for the disk would buy nothing.
 //!
 //! One process at a time may crawl: it holds a lock on `crawl.lock`, which the system drops with the process.
 
@@ -157,6 +157,8 @@ pub struct State {
     path: PathBuf,
     /// Held until the state is dropped; none for readers.
     lock: Option<File>,
+    /// Whether its tables are of an older version: only of readers.
+    is_old: bool,
 }
 
 impl State {
@@ -167,12 +169,11 @@ impl State {
         let lock = take_lock(&folder.join(LOCK_NAME))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut state = State::connect(folder.join(FILE_NAME), flags, Some(lock))?;
-        let made = match state.check_version()? {
-            Found::Nothing => schema::make(&mut state.connection),
-            Found::Version(version) if version < schema::VERSION => schema::migrate(&mut state.connection),
-            _ => Ok(()),
-        };
-        made.map_err(|error| failed("make the tables", &state.path, error))?;
+        if state.check_version()? == Found::Nothing {
+            let made = schema::make(&mut state.connection);
+            made.map_err(|error| failed("make the tables", &state.path, error))?;
+        }
+        state.bring_up()?;
         state.doing("set it up", |connection| {
             connection.pragma_update(None, "journal_mode", "wal")?;
             connection.pragma_update(None, "synchronous", "normal")?;
@@ -208,7 +209,7 @@ impl State {
         if !path.exists() {
             return Err(StateError::Missing { path });
         }
-        let state = State::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, None)?;
+        let mut state = State::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, None)?;
         state.doing("read it", |connection| connection.execute_batch("BEGIN"))?;
         match state.check_version()? {
             Found::Nothing => Err(StateError::Missing { path: state.path.clone() }),
@@ -388,16 +389,46 @@ impl State {
         let opened = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
         let connection = opened.map_err(|error| failed("open it", &path, error))?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(|error| failed("open it", &path, error))?;
-        Ok(State { connection, path, lock })
+        Ok(State { connection, path, lock, is_old: false })
     }
 
-    fn check_version(&self) -> Result<Found, StateError> {
+    /// Opens the state in `folder` for a word of the operators, beside a crawler: it has the lock, but writes in short
+    /// batches.
+    pub(super) fn amend(folder: &Path) -> Result<State, StateError> {
+        let path = folder.join(FILE_NAME);
+        if !path.exists() {
+            return Err(StateError::Missing { path });
+        }
+        let mut state = State::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, None)?;
+        if state.check_version()? == Found::Nothing {
+            return Err(StateError::Missing { path: state.path.clone() });
+        }
+        state.bring_up()?;
+        Ok(state)
+    }
+
+    /// Whether its tables are of an older version.
+    pub(super) fn is_old(&self) -> bool {
+        self.is_old
+    }
+
+    fn bring_up(&mut self) -> Result<(), StateError> {
+        if std::mem::take(&mut self.is_old) {
+            let done = schema::bring_up(&mut self.connection);
+            done.map_err(|error| failed("bring its tables up to date", &self.path, error))?;
+        }
+        Ok(())
+    }
+
+    fn check_version(&mut self) -> Result<Found, StateError> {
         let path = || self.path.clone();
         match self.doing("read it", schema::find)? {
             Found::Foreign => Err(StateError::Foreign { path: path() }),
-            Found::Version(found) if !(1..=schema::VERSION).contains(&found) => {
-                Err(StateError::Version { path: path(), found })
+            found @ Found::Version(version) if schema::is_older(version) => {
+                self.is_old = true;
+                Ok(found)
             }
+            Found::Version(found) if found != schema::VERSION => Err(StateError::Version { path: path(), found }),
             found => Ok(found),
         }
     }

@@ -167,7 +167,8 @@ awk '$2 ~ /partial/ { print $1 }' "$F/mirrors.tsv" >"$W/partial"
 isos=$W/tree/ipv4/farm/9/isos/x86_64
 for file in iso farm-9.1-boot.iso farm-9.1-dvd.iso; do
   [ -s "$isos/$file.fallback" ] || fail "no list of $file in the exported tree"
-  grep -qF "//${GOOD[0]}/9.1/isos/x86_64/${file#iso}" "$isos/$file.fallback" || fail "${GOOD[0]} is not listed for $file"
+  grep -qF "//${GOOD[0]}/9.1/isos/x86_64/${file#iso}" "$isos/$file.fallback" ||
+    fail "${GOOD[0]} is not listed for $file"
 done
 for file in iso farm-9.1-dvd.iso; do
   ! grep -Ff "$W/partial" "$isos/$file.fallback" || fail "a partial mirror is listed for $file"

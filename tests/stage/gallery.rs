@@ -47,8 +47,15 @@ pub fn gallery(austin_has_dvd: bool) -> Vec<u8> {
     let carried = |suffix, sets| CarriedEntry { suffix, tree, directory, sets, spares };
     let (x86, arm, aliases) = ("9.8/isos/x86_64/", "9.8/images/aarch64/", ["9".to_owned()]);
     let baseos = carried("9.8/BaseOS/x86_64/os/", all);
-    let repo =
-        RepoEntry { name: "baseos", release: "9.8", aliases: &aliases, arch: "x86_64", carried: baseos, comment: None };
+    let repo = RepoEntry {
+        name: "baseos",
+        release: "9.8",
+        aliases: &aliases,
+        arch: "x86_64",
+        carried: baseos,
+        comment: None,
+        revisions: &[],
+    };
     builder.repo(&repo).unwrap();
     let names = ["ember-9.8-dvd.iso", "ember-9.8-boot.iso"];
     let (paths, digest) = (names.map(|name| format!("{x86}{name}")), "0123456789abcdef".repeat(4));

@@ -1,7 +1,7 @@
 //! Images: pages for people, redirects for scripts, and the same facts as JSON and Metalink.
 //!
 //! - `path`       the path of a request, taken apart
-//! - `parameters` what follows its `?`
+//! - `parameters` what follows its `?`; `value` is what one of them says
 //! - `form`       in which form a client wants its answer
 //! - `catalogue`  the branches, releases, kinds and architectures that there are
 //! - `selection`  the mirrors one client is shown
@@ -25,6 +25,7 @@ mod path;
 mod scene;
 mod selection;
 mod site;
+mod value;
 
 use std::fmt;
 use std::net::IpAddr;

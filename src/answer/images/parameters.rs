@@ -1,6 +1,7 @@
 //! `Parameters`: what follows the `?` of a request for images.
 
-use crate::answer::query::{PARAMETERS_MAX, Value};
+use super::value::Value;
+use crate::answer::query::PARAMETERS_MAX;
 use crate::place::Code;
 
 /// The parameters. Of one that comes twice the last counts; unknown ones are ignored.

@@ -67,7 +67,7 @@ impl<'a> Selection<'a> {
         if selection.count > 0 {
             return selection;
         }
-        if let Some(base) = view.last_resort(carried.tree).and_then(web_address) {
+        if let Some(base) = view.last_resort(carried.tree).and_then(|base| web_address(view.url(base))) {
             selection.push(Link { name: host(base), place: None, base, zone: Zone::Away });
             selection.supply = Supply::LastResort;
             return selection;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::report::{Look, Master, MirrorReport, RepoReport, Report, RunReport, Standings, VerdictReport};
+use crate::calendar::moment;
 
 /// A table of all mirrors.
 pub fn report(report: &Report, out: &mut String) {
@@ -109,49 +110,4 @@ fn seen(look: &Look) -> String {
     parts.extend(look.sha256.as_ref().map(|sha256| format!("sha256 {sha256}")));
     parts.extend(Some(look.note.clone()).filter(|note| !note.is_empty()));
     format!("{} {}", moment(look.at), parts.join(", "))
-}
-
-/// A time as text, UTC: `2026-11-22T06:11:03Z`.
-fn moment(seconds: u64) -> String {
-    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
-    // Years are counted from March, so that a leap day is the last of its year, in eras of 400 years, which all have
-    // 146,097 days. 1970-01-01 is day 719,468 since 0000-03-01.
-    let day = days + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    // From March on the months have 31, 30, 31, 30, 31 days, and again: 153 in five.
-    let from_march = (5 * of_year + 2) / 153;
-    let month_day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{month_day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use super::*;
-
-    /// `httpdate` has the same calendar, spelt otherwise.
-    fn moment_of_http_date(seconds: u64) -> String {
-        const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
-        let month = MONTHS.find(&date[8..11]).unwrap() / 3 + 1;
-        format!("{}-{month:02}-{}T{}Z", &date[12..16], &date[5..7], &date[17..25])
-    }
-
-    #[test]
-    fn moments_are_those_of_the_calendar() {
-        assert_eq!(moment(0), "1970-01-01T00:00:00Z");
-        assert_eq!(moment(951_782_400), "2000-02-29T00:00:00Z");
-        for day in 0..200 * 366 {
-            let seconds = day * 86_400 + day * 7 % 86_400;
-            assert_eq!(moment(seconds), moment_of_http_date(seconds));
-        }
-        assert!(moment(i64::MAX as u64).ends_with('Z'), "no time is too late");
-        assert!(moment(u64::MAX).ends_with('Z'));
-    }
 }

@@ -10,13 +10,13 @@ use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 
 use crate::crawl::classify::Pointer;
 use crate::crawl::crew::Crew;
-use crate::crawl::dice::Dice;
 use crate::crawl::fetch::{Ask, End, Failure, Got, Method, Reply};
 use crate::crawl::lane::Lane;
 use crate::crawl::look::{Look, Took};
 use crate::crawl::pass::{Options, Recorder, run};
 use crate::crawl::report::Report;
 use crate::crawl::targets::{Door, Folder, Repo, Targets};
+use crate::dice::Dice;
 use crate::net::{Family, Protocol};
 use crate::verdicts::{
     Catalog, Change, Class, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, Standing, StateError, Subject,

@@ -159,7 +159,14 @@ fn read_repo(
         notes.add(format!("{found} has no release or no arch"), "left out");
         return None;
     }
-    Some(Repo { name, path, tree: repo.vault.then(|| VAULT_TREE.to_owned()), releases: names, arches })
+    Some(Repo {
+        name,
+        path,
+        tree: repo.vault.then(|| VAULT_TREE.to_owned()),
+        releases: names,
+        arches,
+        fedora_name: None,
+    })
 }
 
 /// Whether `text` can be a name in an inventory and one segment of a path.

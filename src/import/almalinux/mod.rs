@@ -113,6 +113,8 @@ fn distribution_sheet(config: &Config, stamp: &Stamp) -> String {
     sheet.table("distribution");
     sheet.text("name", "almalinux");
     sheet.text("title", "AlmaLinux");
+    // Ours, not a fact of AlmaLinux's: by these names clients of the Fedora dialect ask for its repos.
+    sheet.text("fedora_name", "almalinux-{repo}-{release}");
     let module_trees = config.modules.iter().map(|module| module_tree(module));
     for tree in [MAIN_TREE.to_owned()].into_iter().chain(module_trees) {
         sheet.table("tree");

@@ -53,7 +53,9 @@ fn distribution(
     }
     let title = entry.title.as_ref().and_then(|title| case.formed(title, form::title));
     let protocols = entry.protocols.as_ref().and_then(|protocols| case.some_of(protocols, "protocols"));
+    let fedora_name = entry.fedora_name.as_ref().and_then(|text| case.formed(text, form::repo_name_pattern));
     Some(Distribution {
+        fedora_name,
         title: title.unwrap_or_else(|| name.clone()),
         protocols: protocols.unwrap_or_else(|| PROTOCOLS_DEFAULT.to_vec()),
         name,
@@ -61,6 +63,7 @@ fn distribution(
         releases: Vec::new(),
         repos: Vec::new(),
         images: Vec::new(),
+        repo_aliases: Vec::new(),
     })
 }
 

@@ -5,6 +5,7 @@
 //! - `distribution`   distributions, trees, releases
 //! - `repo`           repos, and that no two answer to one request
 //! - `images`         folders of images, and that no two answer to one request
+//! - `repo_alias`     single names of repos, and further ones
 //! - `cloud`          clouds and their regions
 //! - `mirror`         mirrors
 //!
@@ -18,6 +19,7 @@ mod distribution;
 mod images;
 mod mirror;
 mod repo;
+mod repo_alias;
 
 use super::entry::Entries;
 use super::model::Inventory;
@@ -35,6 +37,7 @@ pub(super) fn check(entries: &Entries, problems: &mut Problems) -> Inventory {
     let mut distributions = distribution::distributions(entries, &mut ledger);
     repo::add_repos(entries, &mut distributions, &mut ledger);
     images::add_images(entries, &mut distributions, &mut ledger);
+    repo_alias::add_repo_aliases(entries, &mut distributions, &mut ledger);
     let clouds = cloud::clouds(entries, &distributions, &mut ledger);
     let mirrors = mirror::mirrors(entries, &distributions, &clouds, &countries, &mut ledger);
     let networks = country::networks(entries, &countries, &mut ledger);

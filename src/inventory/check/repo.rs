@@ -39,7 +39,9 @@ fn repo(entry: &RepoEntry, owner: &Distribution, distributions: &[Distribution],
         None => None,
     };
     let releases = case.releases(entry.releases.as_ref(), owner)?;
-    Some(Repo { name, path, tree, releases, arches })
+    let own_name = entry.fedora_name.as_ref().map(|text| case.formed(text, form::repo_name_pattern));
+    let fedora_name = own_name.unwrap_or_else(|| owner.fedora_name.clone());
+    Some(Repo { name, path, tree, releases, arches, fedora_name })
 }
 
 /// `repo` without the releases for which another repo has a key of it already; none when no release is left.

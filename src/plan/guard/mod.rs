@@ -10,7 +10,8 @@
 //! Folders of images and images are compared as repos are, where they are the same as in the snapshot in use
 //! (`images`).
 //!
-//! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back.
+//! Kept mirrors are found by name; those that are gone from the inventory, disabled or dead do not come back, nor those
+//! with a generation that operators expired.
 //!
 //! Refused as a whole, because then it is likelier that we are wrong than that the mirrors are:
 //! - a repo that had the minimum and would lose more than half of the mirrors that a crawl had found for it (mirrors
@@ -92,7 +93,7 @@ pub fn decide<B: AsRef<[u8]>>(
                 refusals.extend(refused);
             }
             if repo.named_count(&listed, family) == 0 && resort_to(repo, family, &own) {
-                keep(Keep::OwnServers);
+                kept.push(Kept { repo: key.clone(), family, why: Keep::OwnServers });
             }
             refusals.extend(held.and_then(|(before, old)| before.emptied(old, key, family, repo)));
         }
@@ -176,7 +177,8 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
         minimums: &Minimums,
     ) -> Option<Refusal> {
         let good_before = repo.named(&had.good).and(self.listed);
-        let now = repo.named(&repo.sources[family as usize].good).or(&repo.named(&repo.behind[family as usize]));
+        let behind = repo.named(&repo.behind[family as usize]).or(&repo.named(&repo.expired[family as usize]));
+        let now = repo.named(&repo.sources[family as usize].good).or(&behind);
         let (before, after) = (good_before.len(), good_before.and(&now).len());
         let was_crawled = self.view.evidence() == Evidence::Crawled;
         let is_halved = was_crawled && before >= minimums.mirror_count && after * 2 < before;
@@ -190,11 +192,13 @@ impl<B: AsRef<[u8]>> Before<'_, B> {
         let least = minimums.mirror_count.max(1).min(eligible.div_ceil(2));
         // Mirrors that nobody has verified are kept only where there would be nothing.
         let worth_keeping = good == 0 || self.view.evidence() != Evidence::Unverified;
+        // What was expired on purpose does not come back by the back door.
+        let expired = repo.named(&repo.expired[family as usize]);
         (good < least && good < before && worth_keeping).then(|| {
             let now = &mut repo.sources[family as usize];
             let good_now = goods::named(&now.good, &repo.protocols);
             for protocol in Protocol::ALL.map(|protocol| protocol as usize) {
-                let kept = had.good[protocol].or(&had.spare[protocol]).without(&good_now);
+                let kept = had.good[protocol].or(&had.spare[protocol]).without(&good_now).without(&expired);
                 now.spare[protocol] = now.spare[protocol].or(&kept);
             }
             Keep::TooFew { good, before }

@@ -299,3 +299,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_expired_is_neither_kept_nor_missed() {
+    let inventory = mirrors(10);
+    let before = view(&inventory, &judged(&inventory, [10, 0, 0]));
+    // Seven of ten are behind: to spare, until the repo is expired.
+    let mut known = known(&standings([3, 7, 0]));
+    let spared = decision(&before, &inventory, Goods::judged(&inventory, &known));
+    assert_eq!((names(&spared), answer(&view(&inventory, &spared.goods), Family::Ipv4).len()), (vec![], 10));
+    let late = known.standings.iter().filter(|(_, standing)| **standing == Standing::Late);
+    known.expired = late.map(|(subject, _)| *subject).collect();
+    let expired = decision(&before, &inventory, Goods::judged(&inventory, &known));
+    assert_eq!(names(&expired), [""; 0], "mirrors that are expired are not lost");
+    assert_eq!(answer(&view(&inventory, &expired.goods), Family::Ipv4).len(), 3);
+}

@@ -1,49 +1,56 @@
 //! The counters as OpenMetrics text.
 //!
-//! Format: OpenMetrics 1.0.0. Every label has a fixed set of values; no address and no name from a request is a label.
+//! - `text`   `Text`: the form
+//! - `load`   families whose labels are names: repos, countries, mirrors, systems
+//!
+//! Every label has a bounded set of values, and no address is one.
 
-use std::io::Write;
+mod load;
+mod text;
 
 use super::counters::{Count, Counters, LoopCounts, Page, Vitals};
 use super::edition::Edition;
 use super::worker::Shared;
-use crate::answer::centos::Outcome;
-use crate::answer::images;
+use crate::answer::{Dialect, Outcome, images};
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::plan::guard;
 use crate::reactor::{AcceptError, CloseReason};
+use text::Text;
 
 /// Field lines of the answer.
 pub const CONTENT_TYPE: &str = "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
 
 /// Appends the text.
 pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Vec<u8>) {
-    let mut page = Text { out };
+    let mut page = Text::new(out);
     let sum = |pick: &dyn Fn(&Counters) -> u64| shared.counters.iter().map(|block| pick(block)).sum::<u64>();
 
     page.family("mirrorlistd_answers", "counter", "Answers to mirrorlist requests.");
-    for family in Family::ALL {
-        for outcome in Outcome::ALL {
-            let value = sum(&|block| block.answers[family as usize][outcome as usize].get());
-            let labels = format!("outcome=\"{}\",family=\"{family}\"", outcome.label());
-            page.labelled("mirrorlistd_answers_total", &labels, value);
+    for dialect in Dialect::ALL {
+        for family in Family::ALL {
+            for outcome in Outcome::ALL {
+                let value = sum(&|block| block.answers[dialect as usize][family as usize][outcome as usize].get());
+                let labels = [("outcome", outcome.label()), ("family", family.name()), ("dialect", dialect.label())];
+                page.sample("mirrorlistd_answers_total", &labels, value);
+            }
         }
     }
     page.family("mirrorlistd_image_answers", "counter", "Answers to requests for images.");
     for outcome in images::Outcome::ALL {
         let value = sum(&|block| block.images[outcome as usize].get());
-        page.labelled("mirrorlistd_image_answers_total", &format!("outcome=\"{}\"", outcome.label()), value);
+        page.sample("mirrorlistd_image_answers_total", &[("outcome", outcome.label())], value);
     }
+    load::write(&mut page, shared);
     page.family("mirrorlistd_pages", "counter", "Answers to other requests.");
     for kind in Page::ALL {
         let value = sum(&|block| block.pages[kind as usize].get());
-        page.labelled("mirrorlistd_pages_total", &format!("page=\"{}\"", kind.label()), value);
+        page.sample("mirrorlistd_pages_total", &[("page", kind.label())], value);
     }
     page.family("mirrorlistd_refusals", "counter", "Requests refused, by reason.");
     for refusal in Refusal::all() {
         let value = sum(&|block| block.refusals[refusal as usize].get());
-        page.labelled("mirrorlistd_refusals_total", &format!("reason=\"{}\"", refusal.name()), value);
+        page.sample("mirrorlistd_refusals_total", &[("reason", refusal.name())], value);
     }
     page.counter("mirrorlistd_answer_bytes", "Bytes of answers.", sum(&|block| block.answer_bytes.get()));
     page.counter(
@@ -60,12 +67,12 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
 
     let vitals = &shared.vitals;
     page.family("mirrorlistd_reloads", "counter", "Reloads of configuration, lists, GeoIP table and snapshot.");
-    page.labelled("mirrorlistd_reloads_total", "result=\"done\"", vitals.reloads_done.get());
-    page.labelled("mirrorlistd_reloads_total", "result=\"failed\"", vitals.reloads_failed.get());
+    page.sample("mirrorlistd_reloads_total", &[("result", "done")], vitals.reloads_done.get());
+    page.sample("mirrorlistd_reloads_total", &[("result", "failed")], vitals.reloads_failed.get());
     page.gauge(
         "mirrorlistd_inventory_problems",
         "Lines of the inventory that were skipped.",
-        &vitals.inventory_problems,
+        vitals.inventory_problems.get(),
     );
     crawls(&mut page, vitals, unix_seconds);
     let view = edition.atlas.view();
@@ -74,7 +81,6 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         ("mirrorlistd_snapshot_bytes", "Length of the snapshot in use.", view.bytes().len() as u64),
         ("mirrorlistd_snapshot_mirrors", "Mirrors in the snapshot in use.", view.mirror_count() as u64),
         ("mirrorlistd_snapshot_repos", "Repos in the snapshot in use.", view.repo_count() as u64),
-        ("mirrorlistd_snapshot_images", "Images in the snapshot in use.", view.file_count() as u64),
         (
             "mirrorlistd_snapshot_asns",
             "Autonomous systems that mirrors of the snapshot name.",
@@ -85,17 +91,18 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
             "Autonomous systems in the table from addresses to them; 0 without a table.",
             edition.atlas.asn_table().map_or(0, |table| table.label_count() as u64),
         ),
+        ("mirrorlistd_snapshot_images", "Images in the snapshot in use.", view.file_count() as u64),
         ("mirrorlistd_workers", "Event loops.", shared.counters.len() as u64),
     ] {
         page.family(name, "gauge", help);
-        page.labelled(name, "", value);
+        page.sample(name, &[], value);
     }
     let age = |since: &Count| unix_seconds.saturating_sub(since.get());
     page.family("mirrorlistd_edition_age_seconds", "gauge", "Time since the last change of what is answered from.");
-    page.labelled("mirrorlistd_edition_age_seconds", "", age(&vitals.changed_unix_seconds));
+    page.sample("mirrorlistd_edition_age_seconds", &[], age(&vitals.changed_unix_seconds));
     page.family("mirrorlistd_uptime_seconds", "gauge", "Time since the program started.");
-    page.labelled("mirrorlistd_uptime_seconds", "", age(&vitals.started_unix_seconds));
-    page.out.extend_from_slice(b"# EOF\n");
+    page.sample("mirrorlistd_uptime_seconds", &[], age(&vitals.started_unix_seconds));
+    page.end();
 }
 
 fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
@@ -107,7 +114,7 @@ fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
         ("inconclusive", &vitals.crawls_inconclusive),
         ("failed", &vitals.crawls_failed),
     ] {
-        page.labelled("mirrorlistd_crawls_total", &format!("result=\"{result}\""), count.get());
+        page.sample("mirrorlistd_crawls_total", &[("result", result)], count.get());
     }
     page.family(
         "mirrorlistd_publications_refused",
@@ -115,24 +122,24 @@ fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
         "Crawls whose publication the guard refused, by reason.",
     );
     for (reason, count) in guard::Refusal::NAMES.iter().zip(&vitals.publications_refused) {
-        page.labelled("mirrorlistd_publications_refused_total", &format!("reason=\"{reason}\""), count.get());
+        page.sample("mirrorlistd_publications_refused_total", &[("reason", reason)], count.get());
     }
     page.counter("mirrorlistd_crawl_requests", "Requests of crawls.", vitals.crawl_requests.get());
     page.counter("mirrorlistd_crawl_bytes", "Bytes read by crawls.", vitals.crawl_bytes.get());
     page.gauge(
         "mirrorlistd_masters_silent",
         "Repos whose master did not answer in the last crawl.",
-        &vitals.masters_silent,
+        vitals.masters_silent.get(),
     );
     page.gauge(
         "mirrorlistd_masters_away",
         "Repos whose master never answered, or not for so long that what is remembered of it is old.",
-        &vitals.masters_away,
+        vitals.masters_away.get(),
     );
     let crawled = vitals.crawled_unix_seconds.get();
     if crawled > 0 {
         page.family("mirrorlistd_crawl_age_seconds", "gauge", "Time since the end of the last crawl.");
-        page.labelled("mirrorlistd_crawl_age_seconds", "", unix_seconds.saturating_sub(crawled));
+        page.sample("mirrorlistd_crawl_age_seconds", &[], unix_seconds.saturating_sub(crawled));
     }
 }
 
@@ -148,43 +155,15 @@ fn connections(page: &mut Text<'_>, sum: &Sum<'_>) {
     page.counter("mirrorlistd_read_bytes", "Bytes read.", of_loop(|counts| &counts.read_bytes));
     page.counter("mirrorlistd_written_bytes", "Bytes handed to the kernel.", of_loop(|counts| &counts.written_bytes));
     page.family("mirrorlistd_connections_open", "gauge", "Connections open now.");
-    page.labelled("mirrorlistd_connections_open", "", sum(&|block| block.event_loop.open.get()));
+    page.sample("mirrorlistd_connections_open", &[], sum(&|block| block.event_loop.open.get()));
     page.family("mirrorlistd_connections_closed", "counter", "Connections closed, by reason.");
     for reason in CloseReason::ALL {
         let value = sum(&|block| block.event_loop.closed[reason as usize].get());
-        page.labelled("mirrorlistd_connections_closed_total", &format!("reason=\"{}\"", reason.name()), value);
+        page.sample("mirrorlistd_connections_closed_total", &[("reason", reason.name())], value);
     }
     page.family("mirrorlistd_accept_errors", "counter", "Connections that could not be accepted, by error.");
     for error in AcceptError::ALL {
         let value = sum(&|block| block.event_loop.accept_errors[error as usize].get());
-        page.labelled("mirrorlistd_accept_errors_total", &format!("error=\"{}\"", error.name()), value);
-    }
-}
-
-/// The text while it grows. Writing into a vector cannot fail.
-struct Text<'a> {
-    out: &'a mut Vec<u8>,
-}
-
-impl Text<'_> {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.out, "# TYPE {name} {kind}\n# HELP {name} {help}");
-    }
-
-    fn labelled(&mut self, name: &str, labels: &str, value: u64) {
-        let _ = match labels {
-            "" => writeln!(self.out, "{name} {value}"),
-            _ => writeln!(self.out, "{name}{{{labels}}} {value}"),
-        };
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, "counter", help);
-        self.labelled(&format!("{name}_total"), "", value);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: &Count) {
-        self.family(name, "gauge", help);
-        self.labelled(name, "", value.get());
+        page.sample("mirrorlistd_accept_errors_total", &[("error", error.name())], value);
     }
 }
