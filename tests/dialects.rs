@@ -190,7 +190,8 @@ fn json_is_stable() {
         get("/?release=9&repo=baseos&arch=x86_64&limit=1&format=json-full"),
         format!(
             "{{\"outcome\":\"listed\",\"generation\":0,\"verified_at\":null,\"release\":\"9.8\",\"arch\":\"x86_64\",\
-             \"repo\":\"baseos\",\"place\":\"JP\",\"comment\":null,\"dropped\":[],\"mirrors\":[\n{{\"url\":\"{url}\",\"country\":\"JP\",\
+             \"repo\":\"baseos\",\"place\":\"JP\",\"comment\":null,\"dropped\":[],\"mirrors\":[\n\
+             {{\"url\":\"{url}\",\"country\":\"JP\",\
              \"protocol\":\"https\",\"preference\":100,\"reason\":\"place\"}}\n]}}\n"
         )
     );
@@ -198,7 +199,8 @@ fn json_is_stable() {
         get("/metalink?repo=baseos-9&arch=x86_64&limit=1&format=json-full"),
         format!(
             "{{\"outcome\":\"listed\",\"generation\":0,\"verified_at\":null,\"release\":\"9.8\",\"arch\":\"x86_64\",\
-             \"repo\":\"baseos\",\"place\":\"JP\",\"comment\":null,\"dropped\":[],\"mirrors\":[\n{{\"url\":\"{url}\",\"country\":\"JP\",\
+             \"repo\":\"baseos\",\"place\":\"JP\",\"comment\":null,\"dropped\":[],\"mirrors\":[\n\
+             {{\"url\":\"{url}\",\"country\":\"JP\",\
              \"protocol\":\"https\",\"preference\":100,\"reason\":\"country\"}}\n]}}\n"
         )
     );
