@@ -5,7 +5,7 @@
 //!
 //!   0  net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ snapshot/ geoip/
-//!   2  config/ inventory/ verdicts/
+//!   2  config/ inventory/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
 //!   4  serve/
 //!   5  daemon/
@@ -34,4 +34,6 @@ pub mod serve;
 pub mod snapshot;
 pub mod sys;
 pub mod turn;
+pub mod upstream;
 pub mod verdicts;
+pub mod worker;

@@ -14,8 +14,9 @@ use super::crawler;
 use super::sources::{Sources, SourcesError, Tolerance};
 use crate::config::{Config, ConfigError};
 use crate::reactor::Handle;
-use crate::serve::{Listener, Live, LogError, LogWriter, Shared, Worker};
+use crate::serve::{Live, Shared, Worker};
 use crate::sys::{self, ListenError};
+use crate::worker::{Listener, LogError, LogWriter};
 
 /// How long the kernel may keep a connection that has sent nothing from us (TCP_DEFER_ACCEPT).
 const ACCEPT_DEFER: Duration = Duration::from_secs(5);

@@ -1,19 +1,14 @@
-//! The counters as OpenMetrics text.
+//! What the server tells of itself at `/metrics`.
 //!
-//! Format: OpenMetrics 1.0.0. Every label has a fixed set of values; no address and no name from a request is a label.
+//! Not here: the format, and what is told of every event loop (`worker`).
 
-use std::io::Write;
-
-use super::counters::{Count, Counters, LoopCounts, Page, Vitals};
+use super::counters::{Counters, Page, Vitals};
 use super::edition::Edition;
 use super::worker::Shared;
 use crate::answer::centos::Outcome;
 use crate::http::Refusal;
 use crate::net::Family;
-use crate::reactor::{AcceptError, CloseReason};
-
-/// Field lines of the answer.
-pub const CONTENT_TYPE: &str = "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+use crate::worker::{Count, Text, connections};
 
 /// Appends the text.
 pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Vec<u8>) {
@@ -49,7 +44,7 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         "Lines of the access log that could not be written.",
         shared.log_lines_lost.get(),
     );
-    connections(&mut page, &sum);
+    connections(&mut page, shared.counters.iter().map(|block| &block.event_loop));
 
     let vitals = &shared.vitals;
     page.family("mirrorlistd_reloads", "counter", "Reloads of configuration, lists, GeoIP table and snapshot.");
@@ -107,58 +102,5 @@ fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
     if crawled > 0 {
         page.family("mirrorlistd_crawl_age_seconds", "gauge", "Time since the end of the last crawl.");
         page.labelled("mirrorlistd_crawl_age_seconds", "", unix_seconds.saturating_sub(crawled));
-    }
-}
-
-/// Adds up what is picked from each worker's block.
-type Sum<'a> = dyn Fn(&dyn Fn(&Counters) -> u64) -> u64 + 'a;
-
-fn connections(page: &mut Text<'_>, sum: &Sum<'_>) {
-    let of_loop = |pick: fn(&LoopCounts) -> &Count| sum(&|block| pick(&block.event_loop).get());
-    let accepted = of_loop(|counts| &counts.accepted);
-    page.counter("mirrorlistd_connections_accepted", "Connections accepted.", accepted);
-    let refused = of_loop(|counts| &counts.refused);
-    page.counter("mirrorlistd_connections_refused", "Connections dropped because there were too many.", refused);
-    page.counter("mirrorlistd_read_bytes", "Bytes read.", of_loop(|counts| &counts.read_bytes));
-    page.counter("mirrorlistd_written_bytes", "Bytes handed to the kernel.", of_loop(|counts| &counts.written_bytes));
-    page.family("mirrorlistd_connections_open", "gauge", "Connections open now.");
-    page.labelled("mirrorlistd_connections_open", "", sum(&|block| block.event_loop.open.get()));
-    page.family("mirrorlistd_connections_closed", "counter", "Connections closed, by reason.");
-    for reason in CloseReason::ALL {
-        let value = sum(&|block| block.event_loop.closed[reason as usize].get());
-        page.labelled("mirrorlistd_connections_closed_total", &format!("reason=\"{}\"", reason.name()), value);
-    }
-    page.family("mirrorlistd_accept_errors", "counter", "Connections that could not be accepted, by error.");
-    for error in AcceptError::ALL {
-        let value = sum(&|block| block.event_loop.accept_errors[error as usize].get());
-        page.labelled("mirrorlistd_accept_errors_total", &format!("error=\"{}\"", error.name()), value);
-    }
-}
-
-/// The text while it grows. Writing into a vector cannot fail.
-struct Text<'a> {
-    out: &'a mut Vec<u8>,
-}
-
-impl Text<'_> {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.out, "# TYPE {name} {kind}\n# HELP {name} {help}");
-    }
-
-    fn labelled(&mut self, name: &str, labels: &str, value: u64) {
-        let _ = match labels {
-            "" => writeln!(self.out, "{name} {value}"),
-            _ => writeln!(self.out, "{name}{{{labels}}} {value}"),
-        };
-    }
-
-    fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, "counter", help);
-        self.labelled(&format!("{name}_total"), "", value);
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, value: &Count) {
-        self.family(name, "gauge", help);
-        self.labelled(name, "", value.get());
     }
 }

@@ -12,7 +12,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 
-use super::counters::Count;
+use super::counts::Count;
 
 /// A buffer is handed over when it has this many bytes, or a second after its first line.
 const BUFFER_BYTES_FULL: usize = 32 << 10;

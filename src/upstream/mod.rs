@@ -1,0 +1,18 @@
+//! Connections to other servers: names, addresses, sockets, TLS; what `ureq` needs to make requests safely.
+//!
+//! - `address`  which addresses may be dialled: `Allowed`
+//! - `resolve`  addresses of names, asked for by a bounded number of threads
+//! - `wire`     connections over checked addresses, with the bytes that came
+//! - `roots`    which certificates are believed
+//!
+//! Not here: what is asked, and what an answer means (`crawl`, `proxy`).
+
+mod address;
+mod resolve;
+mod roots;
+mod wire;
+
+pub use address::{Allowed, is_internal, literal};
+pub use resolve::{Resolver, Unresolved};
+pub use roots::{TlsError, tls_config};
+pub use wire::{Dial, HEAD_BYTES_MAX, Line, Names, Trouble, Wire};

@@ -1,0 +1,24 @@
+//! What every worker has, whatever it answers.
+//!
+//! - `clock`        `Clock`: the time of a turn, in the spellings that answers and logs need
+//! - `counts`       `Count`, a number with one writer; `LoopCounts`, what an event loop counts
+//! - `listener`     `Listener`: a socket that listens, and how connections on it begin
+//! - `log`          the access log: lines by workers, files by a thread of its own
+//! - `openmetrics`  counters as text
+//! - `proxied`      the header with which a proxy opens a connection
+//!
+//! Not here: what is answered and counted (`serve`, `proxy`), the event loop (`reactor`).
+
+mod clock;
+mod counts;
+mod listener;
+mod log;
+mod openmetrics;
+mod proxied;
+
+pub use clock::Clock;
+pub use counts::{Count, LoopCounts};
+pub use listener::Listener;
+pub use log::{AccessLog, Line, LogError, LogWriter};
+pub use openmetrics::{CONTENT_TYPE, Text, connections};
+pub use proxied::{Opening, opening};
