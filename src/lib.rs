@@ -5,7 +5,7 @@
 //!
 //!   0  net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ snapshot/ geoip/
-//!   2  config/ inventory/ upstream/ verdicts/ worker/
+//!   2  cache/ config/ inventory/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
 //!   4  serve/
 //!   5  daemon/
@@ -17,6 +17,7 @@
 //! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
 
 pub mod answer;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod crawl;

@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use httparse::{EMPTY_HEADER, Header, Status as Progress};
 
+use super::fields::Fields;
 use super::limits::{FIELD_COUNT_MAX, HEAD_BYTES_MAX};
 use super::lines;
 use super::method::Method;
@@ -101,6 +102,11 @@ impl<'a> Request<'a> {
     /// Every field, in order: name as sent, value without the white space around it.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.fields.iter().map(|field| (field.name, field.value))
+    }
+
+    /// A view of the fields that does not depend on the request.
+    pub fn field_lines(&self) -> Fields<'a> {
+        Fields::parsed(self.fields)
     }
 
     /// How the body is framed.
