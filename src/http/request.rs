@@ -53,6 +53,11 @@ impl<'a> Request<'a> {
         self.method
     }
 
+    /// The method as it was sent.
+    pub fn method_token(&self) -> &'a [u8] {
+        self.line.split(|&byte| byte == b' ').next().unwrap_or_default()
+    }
+
     /// The version of the client.
     pub fn version(&self) -> Version {
         self.version
@@ -356,7 +361,7 @@ fn validate<'a>(
     let control = Control::collect(fields);
     let framing = control.framing(version)?;
     let method = Method::from_token(method);
-    let target = Target::parse(method, raw_target).ok_or(Refusal::TargetInvalid)?;
+    let target = Target::parse(Some(method), raw_target).ok_or(Refusal::TargetInvalid)?;
     match control.host {
         _ if control.has_second_host => return Err(Refusal::HostRepeated),
         Some(host) if !target::is_authority(host) => return Err(Refusal::HostInvalid),
@@ -368,7 +373,6 @@ fn validate<'a>(
     if heeds_expectations && control.has_other_expectation {
         return Err(Refusal::ExpectationUnknown);
     }
-    let method = method.ok_or(Refusal::MethodUnknown)?;
     let asks_to_close = control.closes || (version == Version::Http10 && !control.keeps_alive);
     // After CONNECT the client would send what is not HTTP.
     let is_persistent = !asks_to_close && method != Method::Connect;

@@ -154,6 +154,7 @@ fn wait(conn: &Conn, is_stopping: bool) -> Wait {
         Phase::Idle => Wait::Idle,
         Phase::Head => Wait::Head,
         Phase::Body => Wait::Body,
+        Phase::Answering => Wait::Answer,
         Phase::Closing => Wait::Close,
         Phase::Lingering => Wait::Linger,
     }
