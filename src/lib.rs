@@ -4,7 +4,7 @@
 //! `tests/layers.rs` reads this map and keeps it true.
 //!
 //!   0  net/ place/ sys/ turn.rs
-//!   1  http/ reactor/ snapshot/ geoip/
+//!   1  http/ reactor/ repodata/ snapshot/ geoip/
 //!   2  cache/ config/ inventory/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
 //!   4  serve/
@@ -31,6 +31,7 @@ pub mod net;
 pub mod place;
 pub mod plan;
 pub mod reactor;
+pub mod repodata;
 pub mod serve;
 pub mod snapshot;
 pub mod sys;

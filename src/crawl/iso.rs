@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::classify::refusal;
 use super::fetch::{Ask, BODY_BYTES_MAX, End, Fetch, Method, Patience, Reply};
-use super::repomd::is_page;
 use crate::net::Family;
+use crate::repodata::is_page;
 use crate::verdicts::Finding;
 
 /// Images that one file may list. Rocky's combined one has 170 lines.

@@ -10,9 +10,9 @@ use super::deep::{Inspected, Inspection};
 use super::dice::Dice;
 use super::fetch::{Ask, BODY_BYTES_MAX, Got, Method, Patience};
 use super::lane::{Lane, Pending, Task};
-use super::repomd::RepoMd;
 use super::targets::Targets;
 use crate::net::Family;
+use crate::repodata::RepoMd;
 use crate::verdicts::{Class, Evidence, Finding, RepoId, Shown, Truth};
 
 /// All that a look needs to know.

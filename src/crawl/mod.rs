@@ -9,12 +9,12 @@
 //! - `crew`       the threads that walk the lanes
 //! - `fetch`      one request and what came of it, in words that need no socket
 //! - `dial`       requests made with `ureq`, each line with its connections
-//! - `classify`   what an answer means, held against the truth; `repomd` reads it
+//! - `classify`   what an answer means, held against the truth
 //! - `deep`       whether the files that a `repomd.xml` names are there
 //! - `iso`        checksum files of images, and whether a mirror has the images
 //! - `dice`       chance from a seed
 //!
-//! Not here: names, addresses and sockets (`upstream`), what is held of a mirror after several looks (`verdicts`), what
+//! Not here: reading a `repomd.xml` (`repodata`), names, addresses and sockets (`upstream`), what is held of a mirror after several looks (`verdicts`), what
 //! follows for lists (`plan`).
 
 mod classify;
@@ -28,7 +28,6 @@ pub mod iso;
 mod lane;
 mod look;
 mod pass;
-mod repomd;
 mod report;
 mod schedule;
 mod targets;
@@ -39,6 +38,5 @@ pub use crew::{Crew, Threads};
 pub use dial::{Dialer, DialerError};
 pub use fetch::{Ask, BODY_BYTES_MAX, End, Failure, Fetch, Got, Method, Patience, Reply};
 pub use pass::{Kept, Options, Recorder, run};
-pub use repomd::{Entry, Fault, RepoMd};
 pub use report::{Count, FamilyReport, Progress, Report, Stage};
 pub use targets::Targets;
