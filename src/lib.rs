@@ -5,7 +5,7 @@
 //!
 //!   0  net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ repodata/ snapshot/ geoip/
-//!   2  cache/ config/ inventory/ upstream/ verdicts/ worker/
+//!   2  cache/ config/ inventory/ shelf/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
 //!   4  serve/
 //!   5  daemon/
@@ -33,6 +33,7 @@ pub mod plan;
 pub mod reactor;
 pub mod repodata;
 pub mod serve;
+pub mod shelf;
 pub mod snapshot;
 pub mod sys;
 pub mod turn;

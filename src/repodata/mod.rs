@@ -7,6 +7,7 @@
 //! - `digest`      `Digest`, a checksum of one of the kinds that metadata use
 //! - `metalink`    `Metalink`, which `repomd.xml` is right and who has it
 //! - `mirrorlist`  a list of mirrors as text
+//! - `path`        paths below a repo's folder, in the one spelling that names a file
 //!
 //! Not here: fetching, whom to believe (`crawl`, `proxy`).
 
@@ -14,6 +15,7 @@ mod digest;
 mod frugal;
 mod metalink;
 mod mirrorlist;
+mod path;
 mod primary;
 mod repomd;
 mod unpack;
@@ -21,6 +23,7 @@ mod unpack;
 pub use digest::{Digest, DigestKind, Digester};
 pub use metalink::{LinkedFile, Metalink, MetalinkFault};
 pub use mirrorlist::mirrors_of;
+pub use path::{spelled, stays_below};
 pub use primary::{Package, PrimaryFault, read_packages};
-pub use repomd::{Entry, Fault, RepoMd, is_page, stays_below};
+pub use repomd::{Entry, Fault, RepoMd, is_page};
 pub use unpack::Unpacked;

@@ -10,7 +10,8 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::digest::Digest;
 use super::frugal::Frugal;
-use super::repomd::{attribute, stays_below};
+use super::path::stays_below;
+use super::repomd::attribute;
 
 /// Longest tag or text, bytes: long descriptions have tens of kilobytes. Picked by feel.
 const ELEMENT_BYTES_MAX: usize = 1 << 20;

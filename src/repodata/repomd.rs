@@ -52,14 +52,6 @@ impl Entry {
     }
 }
 
-/// Whether a path that metadata name leads nowhere but below the repo's folder, in any reading of URLs.
-pub fn stays_below(location: &str) -> bool {
-    !location.is_empty()
-        && !location.starts_with('/')
-        && location.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b':'))
-        && location.split('/').all(|part| part != "..")
-}
-
 /// Why a file is no `repomd.xml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
