@@ -2,7 +2,7 @@
 //!
 //! - `map`      bytes in memory that never change: a mapped file, or pages of our own
 //! - `socket`   sockets that listen
-//! - `file`     files on their way into sockets
+//! - `file`     files on their way into sockets, and without a name
 //! - `heap`     free memory, back to the system
 //! - `descriptors`   how many descriptors the process may have
 
@@ -15,7 +15,7 @@ mod map;
 mod socket;
 
 pub use descriptors::raise_descriptor_limit;
-pub use file::send_file;
+pub use file::{send_file, unnamed_file};
 pub use heap::give_back_free_memory;
 pub use map::Map;
 pub use socket::{LISTEN_BACKLOG, ListenError, listen};
