@@ -3,6 +3,7 @@
 //! - `map`      bytes in memory that never change: a mapped file, or pages of our own
 //! - `socket`   sockets that listen
 //! - `heap`     free memory, back to the system
+//! - `space`    space on a disk, reserved
 //! - `descriptors`   how many descriptors the process may have
 
 #![allow(unsafe_code)]
@@ -11,8 +12,10 @@ mod descriptors;
 mod heap;
 mod map;
 mod socket;
+mod space;
 
 pub use descriptors::raise_descriptor_limit;
 pub use heap::give_back_free_memory;
 pub use map::Map;
 pub use socket::{LISTEN_BACKLOG, ListenError, listen};
+pub use space::reserve_space;
