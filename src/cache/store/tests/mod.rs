@@ -336,8 +336,9 @@ fn damage_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<_> = {
         let store = open(folder.path(), Limits::default());
-        ["whole", "body", "head", "cut", "long"]
-            .map(|name| put(&store, &key(name), head(200), name.as_bytes()).unwrap());
+        for name in ["whole", "body", "head", "cut", "long"] {
+            put(&store, &key(name), head(200), name.as_bytes()).unwrap();
+        }
         let mut paths = Vec::new();
         let catalogue = Catalogue::of(folder.path());
         catalogue.for_each(&mut |found| paths.push(found.map(|it| (it.metadata.key, it.path)).unwrap())).unwrap();
