@@ -7,7 +7,7 @@
 //!   1  http/ reactor/ repodata/ snapshot/ geoip/
 //!   2  cache/ config/ inventory/ shelf/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
-//!   4  serve/
+//!   4  proxy/ serve/
 //!   5  daemon/
 //!   6  cli/
 //!
@@ -30,6 +30,7 @@ pub mod inventory;
 pub mod net;
 pub mod place;
 pub mod plan;
+pub mod proxy;
 pub mod reactor;
 pub mod repodata;
 pub mod serve;

@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use serde::Deserialize;
 
+use super::proxy::{self, Proxy};
 use crate::net::Prefixes;
 use crate::reactor::Limits;
 
@@ -46,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// The crawler.
     pub crawl: Crawl,
+    /// The proxy; none: the file has no such table.
+    pub proxy: Option<Proxy>,
 }
 
 /// How mirrors are looked at, and what may follow from it.
@@ -139,6 +142,7 @@ struct Written {
     write_stall_seconds: u64,
     drain_seconds: u64,
     crawl: WrittenCrawl,
+    proxy: Option<proxy::Written>,
 }
 
 /// The table `[crawl]` as it is written.
@@ -201,6 +205,7 @@ impl Default for Written {
             write_stall_seconds: 30,
             drain_seconds: 10,
             crawl: WrittenCrawl::default(),
+            proxy: None,
         }
     }
 }
@@ -281,8 +286,11 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         mirrors_min: crawl.mirrors_min,
         repos_min: crawl.repos_min,
     };
+    let proxy = written.proxy.map(|proxy| proxy::check(proxy, folder)).transpose();
+    let proxy = proxy.map_err(|(key, what)| wrong(key, what))?;
     Ok(Config {
         crawl,
+        proxy,
         listen: written.listen,
         listen_proxied: written.listen_proxied,
         workers: written.workers,

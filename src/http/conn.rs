@@ -306,10 +306,9 @@ impl Conn {
     fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>, answers: &mut impl Answer) {
         let after = answers.answer(request, out);
         self.state = match after {
-            After::Later => State::Answering {
-                is_persistent: request.is_persistent(),
-                asks_to_close: request.asks_to_close(),
-            },
+            After::Later => {
+                State::Answering { is_persistent: request.is_persistent(), asks_to_close: request.asks_to_close() }
+            }
             After::Next if request.is_persistent() => State::NEW,
             // Whoever expected a word, or wants a tunnel, may be sending already.
             After::Next | After::Close if request.asks_to_close() => State::Closing,

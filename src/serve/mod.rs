@@ -2,7 +2,7 @@
 //!
 //! - `worker`    `Worker`: one event loop with its connections
 //! - `answerer`  `Answerer`: routes a request to its answer, counts it, logs it
-//! - `edition`   `Live`: the settings and the atlas in use, changed over between turns
+//! - `edition`   `Edition`: the settings and the atlas in use, changed over between turns
 //! - `counters`  `Counters`: one block per worker, one writer each
 //! - `metrics`   the counters as OpenMetrics text
 //!

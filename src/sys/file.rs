@@ -1,8 +1,15 @@
-//! Files on their way into sockets.
+//! Files on their way into sockets, and files without a name.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// A file in `folder` that nobody else can open and that is gone when it is closed: open(2), `O_TMPFILE`.
+pub fn unnamed_file(folder: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).mode(0o600).custom_flags(libc::O_TMPFILE).open(folder)
+}
 
 /// Has the kernel send bytes of a file: sendfile(2), again after a signal. The file's own position is not used. Returns
 /// how many it took; 0 at the file's end. A non-blocking socket that takes nothing now gives `WouldBlock`.

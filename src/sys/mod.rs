@@ -2,8 +2,9 @@
 //!
 //! - `map`      bytes in memory that never change: a mapped file, or pages of our own
 //! - `socket`   sockets that listen
-//! - `file`     files on their way into sockets
+//! - `file`     files on their way into sockets, and without a name
 //! - `heap`     free memory, back to the system
+//! - `space`    space on a disk, reserved
 //! - `descriptors`   how many descriptors the process may have
 
 #![allow(unsafe_code)]
@@ -13,9 +14,11 @@ mod file;
 mod heap;
 mod map;
 mod socket;
+mod space;
 
 pub use descriptors::raise_descriptor_limit;
-pub use file::send_file;
+pub use file::{send_file, unnamed_file};
 pub use heap::give_back_free_memory;
 pub use map::Map;
 pub use socket::{LISTEN_BACKLOG, ListenError, listen};
+pub use space::reserve_space;

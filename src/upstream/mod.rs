@@ -15,4 +15,4 @@ mod wire;
 pub use address::{Allowed, is_internal, literal};
 pub use resolve::{Resolver, Unresolved};
 pub use roots::{TlsError, tls_config};
-pub use wire::{Dial, HEAD_BYTES_MAX, Line, Names, Trouble, Wire};
+pub use wire::{Dial, HEAD_BYTES_MAX, Line, Names, Trouble, Wire, connect};

@@ -104,16 +104,22 @@ impl fmt::Debug for Names {
 
 impl Resolve for Names {
     fn resolve(&self, uri: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        let host = host_of(uri);
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        self.addresses(host_of(uri), port, until(timeout))
+    }
+}
+
+impl Names {
+    /// The addresses of a host that may be dialled, at most `ATTEMPTS_MAX`.
+    fn addresses(&self, host: &str, port: u16, until: Instant) -> Result<ResolvedSocketAddrs, Error> {
         let found: Arc<[IpAddr]> = match address::literal(host) {
             Some(address) => Arc::new([address]),
-            None => match self.resolver.addresses(host, until(timeout)) {
+            None => match self.resolver.addresses(host, until) {
                 Ok(found) => found,
                 Err(Unresolved::No(words)) => return Err(trouble(Trouble::NoAddress(words))),
                 Err(Unresolved::Silent) => return Err(Error::Timeout(Timeout::Resolve)),
             },
         };
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let mut barred = None;
         let mut addresses = self.empty();
         for &address in found.iter().filter(|address| self.line.has_family(**address)) {
@@ -153,7 +159,7 @@ impl Connector<()> for Dial {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Wire>, Error> {
         let until = until(details.timeout);
-        let stream = self.any_of(&details.addrs, host_of(details.uri), until)?;
+        let stream = self.line.any_of(&details.addrs, host_of(details.uri), until)?;
         stream.set_nodelay(true)?;
         let socket = Socket { stream, until, line: Arc::clone(&self.line) };
         let stream = if details.needs_tls() {
@@ -173,7 +179,16 @@ impl Connector<()> for Dial {
     }
 }
 
-impl Dial {
+/// A connection to a host, over addresses that may be dialled, for bytes that are nobody's business here.
+pub fn connect(names: &Names, host: &str, port: u16, until: Instant) -> Result<TcpStream, Error> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = names.addresses(host, port, until)?;
+    let stream = names.line.any_of(&addresses, host, until)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+impl Line {
     /// A connection to the first address that takes one; the time is shared between those that are left.
     fn any_of(&self, addresses: &[SocketAddr], host: &str, until: Instant) -> Result<TcpStream, Error> {
         let mut fault = Error::HostNotFound;
@@ -182,12 +197,12 @@ impl Dial {
             if left.is_zero() {
                 return Err(Error::Timeout(Timeout::Connect));
             }
-            self.line.connects.fetch_add(1, Ordering::Relaxed);
-            self.line.set_peer(address.ip());
+            self.connects.fetch_add(1, Ordering::Relaxed);
+            self.set_peer(address.ip());
             match TcpStream::connect_timeout(&address, left) {
                 Ok(stream) => {
                     let peer = stream.peer_addr()?.ip();
-                    if self.line.has_family(peer) && self.line.allowed.permits(host, peer) {
+                    if self.has_family(peer) && self.allowed.permits(host, peer) {
                         return Ok(stream);
                     }
                     return Err(trouble(Trouble::Internal(peer)));

@@ -3,6 +3,7 @@
 //! - `clock`        `Clock`: the time of a turn, in the spellings that answers and logs need
 //! - `counts`       `Count`, a number with one writer; `LoopCounts`, what an event loop counts
 //! - `listener`     `Listener`: a socket that listens, and how connections on it begin
+//! - `live`         `Live`: what all workers answer from, changed over between two turns
 //! - `log`          the access log: lines by workers, files by a thread of its own
 //! - `openmetrics`  counters as text
 //! - `proxied`      the header with which a proxy opens a connection
@@ -12,6 +13,7 @@
 mod clock;
 mod counts;
 mod listener;
+mod live;
 mod log;
 mod openmetrics;
 mod proxied;
@@ -19,6 +21,7 @@ mod proxied;
 pub use clock::Clock;
 pub use counts::{Count, LoopCounts};
 pub use listener::Listener;
-pub use log::{AccessLog, Line, LogError, LogWriter};
+pub use live::Live;
+pub use log::{AccessLog, Entry, Line, LogError, LogWriter, write_address, write_escaped, write_number};
 pub use openmetrics::{CONTENT_TYPE, Text, connections};
 pub use proxied::{Opening, opening};

@@ -95,3 +95,67 @@ fn normal_form(name: &str, request: Fields<'_>) -> Vec<u8> {
     value.extend(members.join(&b", "[..]));
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(lines: &str) -> FieldBlock {
+        let mut block = FieldBlock::new();
+        for line in lines.split('|').filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(": ").unwrap();
+            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
+        }
+        block
+    }
+
+    /// Whether the response to one request answers the other.
+    fn matches(vary: &str, one: &str, other: &str) -> bool {
+        let vary = fields(&format!("Vary: {vary}"));
+        let variant = Variant::of(vary.fields(), fields(one).fields()).unwrap();
+        assert_eq!(Variant::from_bytes(variant.as_bytes()).as_ref(), Some(&variant));
+        variant.matches(fields(other).fields())
+    }
+
+    #[test]
+    fn requests_match_by_the_fields_named_rfc9111_4_1() {
+        let cases = [
+            ("Foo", "Foo: 1", "Foo: 1", true),
+            ("Foo", "Foo: 1", "foo: 1", true),
+            ("Foo", "Foo: 1", "Foo: 2", false),
+            ("Foo", "Foo: 1", "", false),
+            ("Foo", "", "Foo: 1", false),
+            ("Foo", "", "Foo: ", false),
+            ("Foo", "", "Bar: 1", true),
+            ("foo, BAR", "Foo: 1|Bar: 2", "Bar: 2|Foo: 1|Other: 3", true),
+            ("Foo, Bar", "Foo: 1|Bar: 2", "Foo: 1|Bar: 3", false),
+            ("Foo, Bar", "Foo: 1", "Foo: 1", true),
+            ("Foo", "Foo: a", "Foo: A", false),
+            ("Foo", "Foo: 1, 2", "Foo: 2, 1", false),
+        ];
+        for (vary, one, other, expected) in cases {
+            assert_eq!(matches(vary, one, other), expected, "{vary} | {one} | {other}");
+        }
+    }
+
+    #[test]
+    fn what_means_the_same_is_the_same_rfc9111_4_1() {
+        assert!(matches("Foo", "Foo: 1, 2", "Foo: 1|Foo: 2"));
+        assert!(matches("Foo", "Foo: 1,2", "Foo:  1, 2 "));
+        assert!(matches("Accept-Language", "Accept-Language: en, de", "Accept-Language: De ,   eN"));
+        assert!(matches("Accept-Encoding", "Accept-Encoding: gzip;q=1, br", "Accept-Encoding: br,gzip; q=1"));
+        assert!(!matches("Accept-Encoding", "Accept-Encoding: gzip;q=1", "Accept-Encoding: gzip;q=0"));
+    }
+
+    #[test]
+    fn nothing_matches_a_star_rfc9111_4_1() {
+        for vary in ["*", "*, *", ", *", "*, Foo", "Foo, *", "Foo Bar", "a:b"] {
+            assert_eq!(Variant::of(fields(&format!("Vary: {vary}")).fields(), Fields::NONE), None, "{vary}");
+        }
+        assert_eq!(Variant::of(fields("Vary: a|vary: *").fields(), Fields::NONE), None);
+        let many = (0..17).map(|index| format!("f{index}")).collect::<Vec<_>>().join(",");
+        assert_eq!(Variant::of(fields(&format!("Vary: {many}")).fields(), Fields::NONE), None);
+        let any = Variant::of(fields("Vary: ,").fields(), Fields::NONE).unwrap();
+        assert!(any.is_any() && any == Variant::default() && any.matches(Fields::NONE));
+    }
+}

@@ -4,15 +4,19 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::key::ObjectId;
+use super::layout::{Shape, Slot};
 use super::metadata::Metadata;
+use crate::cache::semantics::Response;
 
 /// An object that is whole, opened for reading. The file stays readable for as long as somebody holds it, also when the
 /// object is evicted, replaced or removed meanwhile. Nothing in it ever changes: an update makes a new entry.
 #[derive(Debug)]
 pub struct Entry {
     pub(super) id: ObjectId,
+    pub(super) stamp: u64,
     pub(super) file: Arc<File>,
-    pub(super) body_offset: u64,
+    pub(super) shape: Shape,
+    pub(super) slot: Slot,
     pub(super) metadata: Metadata,
 }
 
@@ -22,14 +26,19 @@ impl Entry {
         &self.metadata
     }
 
-    /// The file the body is in: read it with offsets (sendfile, pread), it has no position of its own.
+    /// Its head, as `semantics` looks at it.
+    pub fn response(&self) -> Response<'_> {
+        self.metadata.head.response()
+    }
+
+    /// The file the body is in: read it with offsets (sendfile, pread), its position belongs to nobody. Do not write.
     pub fn file(&self) -> &Arc<File> {
         &self.file
     }
 
     /// Where in the file the body begins, bytes: a multiple of 4,096.
     pub fn body_offset(&self) -> u64 {
-        self.body_offset
+        self.shape.body_offset
     }
 
     /// Length of the body, bytes.

@@ -1,6 +1,6 @@
 //! `Metadata`: what is known of an object besides its body.
 
-use crate::cache::semantics::Variant;
+use crate::cache::semantics::{Response, Variant};
 use crate::http::FieldBlock;
 
 /// Longest `tag`, bytes.
@@ -24,6 +24,18 @@ pub struct Head {
     pub responded_at_ms: u64,
     /// For which requests it was chosen: by the Vary field. `Variant::default()` where nothing was.
     pub variant: Variant,
+}
+
+impl Head {
+    /// As `semantics` looks at it.
+    pub fn response(&self) -> Response<'_> {
+        Response {
+            status: self.status,
+            fields: self.fields.fields(),
+            requested_at_ms: self.requested_at_ms,
+            responded_at_ms: self.responded_at_ms,
+        }
+    }
 }
 
 /// What the owner of an object keeps with it; nothing to the store.
