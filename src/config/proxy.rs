@@ -78,6 +78,12 @@ pub struct ProxyRepo {
     pub source: RepoSource,
     /// For how long `repomd.xml` and its like are not asked for again.
     pub pointer: Duration,
+    /// So many mirrors have to say that a file is not there; all, where there are fewer.
+    pub missing_mirrors: usize,
+    /// Generations that are kept, with the one that is shown.
+    pub generations_max: usize,
+    /// For how long one is kept after it was shown last.
+    pub generations_keep: Duration,
 }
 
 /// Where a repo's mirrors come from. In URLs `{releasever}` and `{arch}`, or `$releasever` and `$basearch`, stand for
@@ -140,6 +146,12 @@ struct WrittenRepo {
     snapshot: bool,
     #[serde(default = "pointer_seconds")]
     pointer_seconds: u64,
+    #[serde(default = "missing_mirrors")]
+    missing_mirrors: u64,
+    #[serde(default = "generations_max")]
+    generations_max: u64,
+    #[serde(default = "generations_days")]
+    generations_days: u64,
 }
 
 /// One, or several.
@@ -152,6 +164,18 @@ enum BaseUrls {
 
 fn pointer_seconds() -> u64 {
     60
+}
+
+fn missing_mirrors() -> u64 {
+    3
+}
+
+fn generations_max() -> u64 {
+    5
+}
+
+fn generations_days() -> u64 {
+    14
 }
 
 impl Default for Written {
@@ -275,10 +299,22 @@ fn check_repo(written: WrittenRepo) -> Result<ProxyRepo, Fault> {
             return Err(("proxy.repo", what));
         }
     };
-    if !(1..=86_400).contains(&written.pointer_seconds) {
-        return Err(("proxy.repo.pointer_seconds", format!("{name}: not between 1 and 86400")));
-    }
-    Ok(ProxyRepo { name, source, pointer: Duration::from_secs(written.pointer_seconds) })
+    let within = |key, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
+        true => Ok(value),
+        false => Err((key, format!("{name}: {value} is not between {least} and {most}"))),
+    };
+    let pointer_seconds = within("proxy.repo.pointer_seconds", written.pointer_seconds, 1, 86_400)?;
+    let missing_mirrors = within("proxy.repo.missing_mirrors", written.missing_mirrors, 1, 20)?;
+    let generations_max = within("proxy.repo.generations_max", written.generations_max, 1, 100)?;
+    let generations_days = within("proxy.repo.generations_days", written.generations_days, 0, 3650)?;
+    Ok(ProxyRepo {
+        source,
+        pointer: Duration::from_secs(pointer_seconds),
+        missing_mirrors: missing_mirrors as usize,
+        generations_max: generations_max as usize,
+        generations_keep: Duration::from_secs(generations_days * 86_400),
+        name,
+    })
 }
 
 fn is_host_like(name: &str) -> bool {

@@ -13,7 +13,7 @@ use super::fetch::{Ask, Namer};
 use super::fill::{Fill, response_of};
 use super::pass::{Asks, Effect, Pass};
 use super::pipe::{Reader, Writer, pipe};
-use super::repo::{Class, RepoFill, Route};
+use super::repo::{Class, Means, RepoFill, Route};
 use super::spool::Spool;
 use super::web;
 use crate::cache::semantics::{Control, Decision, Part as Range, decide};
@@ -184,14 +184,12 @@ impl Answerer {
 
     fn fill_file(&mut self, route: &Route, draft: Draft, old: Option<Arc<Entry>>) {
         let edition = Arc::clone(&self.edition);
-        let fill = RepoFill {
-            draft,
-            route: route.clone(),
-            old,
+        let means = Means {
             patience: edition.mirror_patience,
             store: self.shared.store.clone(),
             counts: Arc::clone(&self.shared.fills),
         };
+        let fill = RepoFill { draft, route: route.clone(), old, means };
         let _ = self.shared.crew.run(move || fill.run(&edition.fetcher));
     }
 

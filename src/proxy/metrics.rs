@@ -86,12 +86,13 @@ fn gauges(page: &mut Text<'_>, shared: &Shared, unix_seconds: u64) {
 fn mirrors(page: &mut Text<'_>, edition: &Edition) {
     page.family("mirrorlistd_proxy_mirror_files", "counter", "Files by repo, mirror and what came of trying.");
     for repo in edition.repos.iter() {
-        for (base, served, failed, _) in repo.mirrors.standings() {
+        for told in repo.mirrors.standings() {
+            let (base, good) = (&told.base, told.served);
             // A URL holds neither quotes nor backslashes where it was read as one; what does is no label.
             if base.contains(['"', '\\']) {
                 continue;
             }
-            for (result, value) in [("served", served), ("failed", failed)] {
+            for (result, value) in [("served", good), ("failed", told.failed - told.wrong), ("wrong", told.wrong)] {
                 let labels = format!("repo=\"{}\",mirror=\"{base}\",result=\"{result}\"", repo.settings.name);
                 page.labelled("mirrorlistd_proxy_mirror_files_total", &labels, value);
             }

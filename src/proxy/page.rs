@@ -66,9 +66,9 @@ fn repos(answerer: &Answerer, host: &str, out: &mut Vec<u8>) {
             out,
             "\n[{name}]\nname={name}\nbaseurl=http://{host}/{name}/$releasever/$basearch/\nenabled=1\ngpgcheck=1\n"
         );
-        for (base, served, failed, is_avoided) in repo.mirrors.standings() {
-            let state = if is_avoided { "avoided" } else { "good" };
-            let _ = writeln!(out, "# mirror {base}: {served} served, {failed} failed, {state}");
+        for told in repo.mirrors.standings() {
+            let state = if told.is_avoided { "avoided" } else { "good" };
+            let _ = writeln!(out, "# mirror {}: {} served, {} failed, {state}", told.base, told.served, told.failed);
         }
     }
 }

@@ -18,6 +18,6 @@ mod table;
 mod view;
 
 pub use generation::Generation;
-pub use shelf::{Judgement, Keep, Shelf};
+pub use shelf::{Gathering, Judgement, Keep, Shelf};
 pub use table::{Known, Table, TableBuilder};
 pub use view::View;

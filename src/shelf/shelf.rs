@@ -147,6 +147,11 @@ impl Shelf {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody gathers the files of a generation.
+    pub fn is_gathering(&self) -> bool {
+        self.is_gathering.load(Ordering::Acquire)
+    }
+
     /// Whether the caller may gather the files of the next generation: one at a time may.
     pub fn begin_gathering(self: &Arc<Self>) -> Option<Gathering> {
         let is_free = !self.is_gathering.swap(true, Ordering::AcqRel);
@@ -154,7 +159,7 @@ impl Shelf {
     }
 }
 
-/// The files of the next generation of a shelf are being gathered, until this is dropped.
+/// The files of a generation are being gathered, until this is dropped.
 #[derive(Debug)]
 pub struct Gathering(Arc<Shelf>);
 

@@ -1,7 +1,7 @@
-//! `Mirrors`: a repo's mirrors in the order in which to try them, and what is remembered of them.
+//! `Mirrors`: a repo's mirrors in the order in which to try them.
 //!
-//! Lives here: where the list comes from and for how long it is kept, who failed, who is slow, who served a path last.
-//! All of it expires. Not here: fetching files (`fill`), reading lists (`lists`).
+//! Lives here: where the list comes from and for how long it is kept. Not here: what is remembered of mirrors
+//! (`standing`), fetching files (`fill`), reading lists (`repodata`).
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use ureq::http::{Method, Uri};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::lists::{LIST_BYTES_MAX, of_metalink, of_text, with_slash};
 use super::route::{Lists, Route};
+use super::standing::{Outcome, Standings, Subject, Told};
 use crate::config::RepoSource;
 use crate::http::FieldBlock;
 use crate::proxy::fetch::{Ask, Failure, Fetcher, Namer, Patience};
+use crate::repodata::{Metalink, mirrors_of};
 
 /// How long a list is kept, and for how long it is used when no other can be had.
 const LIST_KEEP: Duration = Duration::from_secs(3600);
@@ -23,22 +24,10 @@ const LIST_KEEP: Duration = Duration::from_secs(3600);
 const LIST_RETRY: Duration = Duration::from_secs(30);
 /// Lists of one repo that are kept: one for each release and architecture.
 const LISTS_MAX: usize = 1024;
-/// How long it is remembered who served a path.
-const PATH_KEEP: Duration = Duration::from_secs(600);
-/// Paths that are remembered.
-const PATHS_MAX: usize = 65_536;
-/// For how long a mirror that failed once is asked last; twice as long for each further time.
-const AVOID_MIN: Duration = Duration::from_secs(10);
-/// At the most.
-const AVOID_MAX: Duration = Duration::from_secs(600);
-/// How long a measured speed counts.
-const SPEED_KEEP: Duration = Duration::from_secs(1800);
-/// Weight of the last measurement in the average.
-const SPEED_WEIGHT: f64 = 0.3;
-/// A mirror this much slower than the best that was measured is asked after the others.
-const SLOW_FACTOR: f64 = 8.0;
-/// Bodies shorter than that measure the way, not the mirror, bytes.
-const MEASURE_BYTES_MIN: u64 = 256 * 1024;
+/// Longest list, bytes.
+const LIST_BYTES_MAX: usize = 1 << 20;
+/// Most mirrors that are taken of one list.
+const MIRRORS_MAX: usize = 256;
 
 /// A mirror to try for a file.
 #[derive(Clone, Debug)]
@@ -56,43 +45,19 @@ impl Candidate {
     }
 }
 
-/// What came of trying a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It gave so many bytes in that time.
-    Served(u64, Duration),
-    /// It does not have the file.
-    Missing,
-    /// It did not answer, or not well, or broke off.
-    Failed,
-    /// What it gave is not what the file has to be.
-    Wrong,
-}
-
-/// What is remembered of a mirror.
-#[derive(Clone, Copy, Debug, Default)]
-struct Standing {
-    failure_count: u32,
-    avoided_until: Option<Instant>,
-    /// Bytes per second, and when that was measured last.
-    speed: Option<(f64, Instant)>,
-    served: u64,
-    failed: u64,
-}
-
 /// A list that is kept.
 #[derive(Clone)]
 struct Listed {
     bases: Arc<[Arc<str>]>,
+    metalink: Option<Arc<Metalink>>,
+    brought: Instant,
     until: Instant,
 }
 
 #[derive(Default)]
 struct State {
     listed: HashMap<(Box<str>, Box<str>), Listed>,
-    standings: HashMap<Arc<str>, Standing>,
-    /// Who served a path, by its hash.
-    paths: HashMap<u64, (Arc<str>, Instant)>,
+    standings: Standings,
 }
 
 /// A repo's mirrors.
@@ -116,109 +81,69 @@ impl Mirrors {
 
     /// Who may have a file, in the order in which to try. Fetches the list when it is due.
     pub fn candidates(&self, route: &Route, fetcher: &Fetcher, patience: Patience) -> Result<Vec<Candidate>, Failure> {
-        let bases = self.bases(route, fetcher, patience)?;
-        let now = Instant::now();
-        let state = self.state();
-        let last = state.paths.get(&path_hash(route)).filter(|(_, at)| now.duration_since(*at) < PATH_KEEP);
-        let speed = |base: &Arc<str>| {
-            let (speed, at) = state.standings.get(base)?.speed?;
-            (now.duration_since(at) < SPEED_KEEP).then_some(speed)
-        };
-        let best = bases.iter().filter_map(speed).fold(0.0, f64::max);
-        let mut ordered: Vec<&Arc<str>> = bases.iter().collect();
-        // Stable: within a class the order of the list holds.
-        ordered.sort_by_key(|base| {
-            let avoided = state.standings.get(*base).and_then(|standing| standing.avoided_until);
-            match (avoided.is_some_and(|until| until > now), speed(base)) {
-                (true, _) => 3,
-                (false, _) if last.is_some_and(|(served, _)| served == *base) => 0,
-                (false, Some(speed)) if speed * SLOW_FACTOR < best => 2,
-                (false, _) => 1,
-            }
-        });
-        let candidate = |base: &Arc<str>| {
-            Some(Candidate { uri: format!("{base}{}", route.path).parse().ok()?, base: Arc::clone(base) })
-        };
+        let listed = self.listed(route, fetcher, patience, LIST_KEEP)?;
+        let ordered = self.state().standings.ordered(&listed.bases, subject(route), Instant::now());
+        let candidate = |base: Arc<str>| Some(Candidate { uri: format!("{base}{}", route.path).parse().ok()?, base });
         Ok(ordered.into_iter().filter_map(candidate).collect())
+    }
+
+    /// What the repo's metalink says, at most that old where another can be had; none where the repo has no metalink.
+    pub fn metalink(
+        &self,
+        route: &Route,
+        fetcher: &Fetcher,
+        patience: Patience,
+        age_max: Duration,
+    ) -> Result<Option<Arc<Metalink>>, Failure> {
+        match self.source {
+            RepoSource::Metalink(_) => Ok(self.listed(route, fetcher, patience, age_max)?.metalink),
+            _ => Ok(None),
+        }
     }
 
     /// What came of trying one.
     pub fn report(&self, route: &Route, candidate: &Candidate, outcome: Outcome) {
-        let now = Instant::now();
-        let mut state = self.state();
-        if state.standings.len() > LISTS_MAX * 4 {
-            state.standings.clear();
-        }
-        let standing = state.standings.entry(Arc::clone(&candidate.base)).or_default();
-        match outcome {
-            Outcome::Served(bytes, took) => {
-                standing.served += 1;
-                standing.failure_count = 0;
-                standing.avoided_until = None;
-                if bytes >= MEASURE_BYTES_MIN {
-                    let measured = bytes as f64 / took.as_secs_f64().max(0.001);
-                    let before = standing.speed.map_or(measured, |(speed, _)| speed);
-                    standing.speed = Some((before + SPEED_WEIGHT * (measured - before), now));
-                }
-                if state.paths.len() >= PATHS_MAX {
-                    state.paths.clear();
-                }
-                state.paths.insert(path_hash(route), (Arc::clone(&candidate.base), now));
-            }
-            Outcome::Failed | Outcome::Wrong => {
-                standing.failed += 1;
-                let avoid = AVOID_MIN.saturating_mul(1 << standing.failure_count.min(16)).min(AVOID_MAX);
-                standing.failure_count = standing.failure_count.saturating_add(1);
-                standing.avoided_until = Some(now + avoid);
-                state.paths.remove(&path_hash(route));
-            }
-            Outcome::Missing => drop(state.paths.remove(&path_hash(route))),
-        }
+        self.state().standings.report(&candidate.base, subject(route), outcome, Instant::now());
     }
 
-    /// For each mirror that was tried: base URL, files served, failures, and whether it is avoided now.
-    pub fn standings(&self) -> Vec<(Arc<str>, u64, u64, bool)> {
-        let now = Instant::now();
-        let state = self.state();
-        let told = |(base, standing): (&Arc<str>, &Standing)| {
-            let is_avoided = standing.avoided_until.is_some_and(|until| until > now);
-            (Arc::clone(base), standing.served, standing.failed, is_avoided)
-        };
-        let mut all: Vec<_> = state.standings.iter().map(told).collect();
-        all.sort_unstable();
-        all
+    /// Each mirror that was tried, those that served most first.
+    pub fn standings(&self) -> Vec<Told> {
+        self.state().standings.told(Instant::now())
     }
 
     fn kept(&self, of: &(Box<str>, Box<str>)) -> Option<Listed> {
         self.state().listed.get(of).cloned()
     }
 
-    fn bases(&self, route: &Route, fetcher: &Fetcher, patience: Patience) -> Result<Arc<[Arc<str>]>, Failure> {
+    fn listed(
+        &self,
+        route: &Route,
+        fetcher: &Fetcher,
+        patience: Patience,
+        age_max: Duration,
+    ) -> Result<Listed, Failure> {
         let of = (route.releasever.clone(), route.arch.clone());
-        let is_due = |listed: &Listed| Instant::now() >= listed.until;
-        if let Some(listed) = self.kept(&of).filter(|listed| !is_due(listed)) {
-            return Ok(listed.bases);
+        let is_good = |listed: &Listed| Instant::now() < listed.until && listed.brought.elapsed() < age_max;
+        if let Some(listed) = self.kept(&of).filter(is_good) {
+            return Ok(listed);
         }
         let _fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have brought it while we waited.
         let old = self.kept(&of);
-        if let Some(listed) = old.as_ref().filter(|listed| !is_due(listed)) {
-            return Ok(Arc::clone(&listed.bases));
+        if let Some(listed) = old.clone().filter(is_good) {
+            return Ok(listed);
         }
-        let made = self.make(route, fetcher, patience).and_then(|bases| match bases.is_empty() {
+        let made = self.make(route, fetcher, patience).and_then(|made| match made.bases.is_empty() {
             true => Err(Failure::BadAnswer("the list of mirrors is empty".to_owned())),
-            false => Ok(bases),
+            false => Ok(made),
         });
-        let (listed, result) = match (made, old) {
-            (Ok(bases), _) => {
-                let bases: Arc<[Arc<str>]> = bases.into_iter().map(Arc::from).collect();
-                let until = Instant::now() + LIST_KEEP;
-                (Listed { bases: Arc::clone(&bases), until }, bases)
-            }
+        let listed = match (made, old) {
+            (Ok(made), _) => made,
             // The list's server is down: mirrors of an hour ago are better than none.
             (Err(failure), Some(old)) => {
                 eprintln!("repo name={} list=kept error=\"{failure}\"", route.repo.settings.name);
-                (Listed { bases: Arc::clone(&old.bases), until: Instant::now() + LIST_RETRY }, old.bases)
+                let now = Instant::now();
+                Listed { until: now + LIST_RETRY, brought: now, ..old }
             }
             (Err(failure), None) => return Err(failure),
         };
@@ -226,26 +151,40 @@ impl Mirrors {
         if state.listed.len() >= LISTS_MAX {
             state.listed.clear();
         }
-        state.listed.insert(of, listed);
-        Ok(result)
+        state.listed.insert(of, listed.clone());
+        Ok(listed)
     }
 
-    fn make(&self, route: &Route, fetcher: &Fetcher, patience: Patience) -> Result<Vec<String>, Failure> {
+    fn make(&self, route: &Route, fetcher: &Fetcher, patience: Patience) -> Result<Listed, Failure> {
         let get = |url: &str| fetch_text(&filled(url, route), fetcher, patience);
-        Ok(match &self.source {
-            RepoSource::Mirrorlist(url) => of_text(&get(url)?),
-            RepoSource::Metalink(url) => of_metalink(&get(url)?),
-            RepoSource::BaseUrls(urls) => urls.iter().map(|url| with_slash(&filled(url, route))).collect(),
+        let mut metalink = None;
+        let bases = match &self.source {
+            RepoSource::Mirrorlist(url) => mirrors_of(&get(url)?, MIRRORS_MAX),
+            RepoSource::Metalink(url) => {
+                let read = Metalink::parse(&get(url)?, MIRRORS_MAX);
+                let read = read.map_err(|fault| Failure::BadAnswer(format!("the metalink: {fault}")))?;
+                metalink.insert(Arc::new(read)).mirrors.clone()
+            }
+            RepoSource::BaseUrls(urls) => urls.iter().map(|url| with_slash(filled(url, route))).collect(),
             RepoSource::Snapshot => {
                 let name = &route.repo.settings.name;
                 self.lists.as_ref().map(|lists| lists.lists(name, &route.releasever, &route.arch)).unwrap_or_default()
             }
-        })
+        };
+        let bases = bases.into_iter().map(Arc::from).collect();
+        let now = Instant::now();
+        Ok(Listed { bases, metalink, brought: now, until: now + LIST_KEEP })
     }
 }
 
-fn path_hash(route: &Route) -> u64 {
-    xxh3_64(format!("{}/{}/{}", route.releasever, route.arch, route.path).as_bytes())
+/// Of which file there is talk.
+fn subject(route: &Route) -> Subject {
+    let repo = format!("{}/{}", route.releasever, route.arch);
+    Subject { path: xxh3_64(format!("{repo}/{}", route.path).as_bytes()), repo: xxh3_64(repo.as_bytes()) }
+}
+
+fn with_slash(url: String) -> String {
+    if url.ends_with('/') { url } else { url + "/" }
 }
 
 /// A URL with release and architecture put in.

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::know::{Knowledge, Nothing};
 use super::mirrors::Mirrors;
+use super::shelves::Shelves;
 use crate::cache::store::Key;
 use crate::config::{ProxyRepo, RepoSource};
+use crate::repodata::spelled;
+use crate::shelf::{Generation, Known, Shelf, View};
 use crate::upstream::literal;
 
 /// Longest part of a path that is put into URLs of mirror lists, bytes.
@@ -26,9 +28,9 @@ pub struct Repo {
     /// Its settings.
     pub settings: ProxyRepo,
     /// Its mirrors.
-    pub mirrors: Mirrors,
+    pub mirrors: Arc<Mirrors>,
     /// What is known of its files.
-    pub knowledge: Box<dyn Knowledge>,
+    pub shelves: Arc<Shelves>,
 }
 
 impl fmt::Debug for Repo {
@@ -43,12 +45,17 @@ pub struct Repos {
     by_name: BTreeMap<String, Arc<Repo>>,
 }
 
+/// The file that names all others.
+pub const REPOMD: &str = "repodata/repomd.xml";
+/// Files beside it that belong to it and that it does not name: its signature, and the key for that.
+const BESIDE: [&str; 2] = ["repodata/repomd.xml.asc", "repodata/repomd.xml.key"];
+
 /// How a file behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Names others and changes under its name (`repomd.xml`): asked for again after a while.
     Pointer(Duration),
-    /// Does not change: packages, and metadata whose name has its checksum.
+    /// Does not change: its checksum is known, or in its name.
     Immutable,
 }
 
@@ -63,6 +70,19 @@ pub struct Route {
     pub arch: Box<str>,
     /// What follows, without a slash before it.
     pub path: Box<str>,
+    /// Which object that is.
+    pub stand: Stand,
+}
+
+/// Which object a path stands for.
+#[derive(Clone, Debug)]
+pub enum Stand {
+    /// Whatever mirrors have there.
+    Path,
+    /// The file with this checksum.
+    Known(Known),
+    /// What belongs to one generation and is not named in it: its `repomd.xml`, and what is beside that.
+    Of(Arc<Generation>),
 }
 
 /// What a path is.
@@ -81,14 +101,11 @@ impl Repos {
         let mut by_name = BTreeMap::new();
         for repo in settings {
             let kept = old.and_then(|old| old.by_name.get(&repo.name)).filter(|old| old.settings.source == repo.source);
-            let made = match kept {
-                Some(kept) if kept.settings.pointer == repo.pointer => Arc::clone(kept),
-                _ => {
-                    let mirrors = Mirrors::new(repo.source.clone(), lists.cloned());
-                    Arc::new(Repo { settings: repo.clone(), mirrors, knowledge: Box::new(Nothing) })
-                }
+            let (mirrors, shelves) = match kept {
+                Some(kept) => (Arc::clone(&kept.mirrors), Arc::clone(&kept.shelves)),
+                None => (Arc::new(Mirrors::new(repo.source.clone(), lists.cloned())), Arc::default()),
             };
-            by_name.insert(repo.name.clone(), made);
+            by_name.insert(repo.name.clone(), Arc::new(Repo { settings: repo.clone(), mirrors, shelves }));
         }
         Repos { by_name }
     }
@@ -104,6 +121,7 @@ impl Repos {
             return Found::NotRepo;
         };
         let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        let (name, view) = name.split_once('@').map_or((name, None), |(name, view)| (name, Some(view)));
         let Some(repo) = self.by_name.get(name) else { return Found::NotRepo };
         let mut parts = rest.splitn(3, '/');
         let (Some(releasever), Some(arch), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
@@ -112,15 +130,50 @@ impl Repos {
         if !is_part(releasever) || !is_part(arch) {
             return Found::Bad("release and architecture are letters, digits and -._+~");
         }
-        match clean(path) {
-            Some(path) => Found::Route(Route {
-                repo: Arc::clone(repo),
-                releasever: releasever.into(),
-                arch: arch.into(),
-                path: path.into(),
-            }),
-            None => Found::Bad("the path leads out of the repo, or to a folder"),
+        let Some(path) = spelled(path) else { return Found::Bad("the path leads out of the repo, or to a folder") };
+        let shelf = repo.shelves.find(releasever, arch);
+        let stand = match (view, &shelf) {
+            (None, None) => Stand::Path,
+            (None, Some(shelf)) => stand_now(shelf, &path),
+            (Some(view), shelf) => {
+                let Some(view) = View::parse(view) else {
+                    return Found::Bad("a view is REPO@ID, with at least 8 digits, or REPO@YYYY-MM-DD");
+                };
+                match shelf.as_ref().and_then(|shelf| shelf.seen(&view)) {
+                    Some(generation) => stand_then(&generation, &path),
+                    None => return Found::Bad("this generation of the repo is not kept here"),
+                }
+            }
+        };
+        let (releasever, arch) = (releasever.into(), arch.into());
+        Found::Route(Route { repo: Arc::clone(repo), releasever, arch, path: path.into(), stand })
+    }
+}
+
+/// Which object a path is for who takes the repo as it is shown.
+fn stand_now(shelf: &Shelf, path: &str) -> Stand {
+    if path == REPOMD {
+        return Stand::Path;
+    }
+    if let Some(known) = shelf.known(path) {
+        if let Some(kind) = shelf.current().as_ref().and_then(|current| current.kind(path)) {
+            shelf.want(kind);
         }
+        return Stand::Known(known);
+    }
+    if !BESIDE.contains(&path) {
+        return Stand::Path;
+    }
+    shelf.want(path);
+    shelf.current().map_or(Stand::Path, Stand::Of)
+}
+
+/// Which object it is for who named a generation. What that does not know is what mirrors have now.
+fn stand_then(generation: &Arc<Generation>, path: &str) -> Stand {
+    match generation.known(path) {
+        _ if path == REPOMD || BESIDE.contains(&path) => Stand::Of(Arc::clone(generation)),
+        Some(known) => Stand::Known(known),
+        None => Stand::Path,
     }
 }
 
@@ -130,49 +183,35 @@ fn is_part(part: &str) -> bool {
     !part.is_empty() && part.len() <= PART_BYTES_MAX && !part.starts_with('.') && part.bytes().all(is_plain)
 }
 
-/// The path in the one spelling that names it here: escapes of plain letters undone, empty parts and `.` left out;
-/// `None` where it leads out (`..`), or to a folder, of which mirrors have different lists.
-fn clean(path: &str) -> Option<String> {
-    let bytes = path.as_bytes();
-    let mut plain = String::with_capacity(path.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = bytes.get(at + 1..at + 3).and_then(|digits| str::from_utf8(digits).ok());
-        match (bytes[at], escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            (b'%', Some(byte)) => {
-                // Whether mirrors take these for what they are is not known: an escaped slash may be one.
-                if matches!(byte, 0..0x20 | b'/' | b'\\' | 0x7f) {
-                    return None;
-                }
-                match byte.is_ascii_alphanumeric() || b"-._~+".contains(&byte) {
-                    true => plain.push(char::from(byte)),
-                    false => plain.push_str(&format!("%{byte:02X}")),
-                }
-                at += 3;
-            }
-            (b'%', None) => return None,
-            (byte, _) => {
-                plain.push(char::from(byte));
-                at += 1;
-            }
+impl Route {
+    /// What the store calls it. A file of which the checksum is known is another object for each checksum.
+    pub fn key(&self) -> Option<Key> {
+        let path = format!("repo:{}/{}/{}/{}", self.repo.settings.name, self.releasever, self.arch, self.path);
+        // No path holds a blank.
+        match &self.stand {
+            Stand::Path => Key::new(&path),
+            Stand::Known(known) => Key::new(&format!("{path} {}", known.digest)),
+            Stand::Of(generation) => Key::new(&format!("{path} @{}", generation.id())),
         }
     }
-    let parts: Vec<&str> = plain.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    let is_file = !plain.is_empty() && !plain.ends_with('/') && !parts.is_empty();
-    (is_file && parts.iter().all(|part| *part != "..")).then(|| parts.join("/"))
-}
 
-impl Route {
-    /// What the store calls it.
-    pub fn key(&self) -> Option<Key> {
-        Key::new(&format!("repo:{}/{}/{}/{}", self.repo.settings.name, self.releasever, self.arch, self.path))
-    }
-
-    /// How it behaves.
+    /// How it behaves. A package of which no metadata tell may be rebuilt in place.
     pub fn class(&self) -> Class {
         let name = self.path.rsplit('/').next().unwrap_or_default();
-        let is_package = [".rpm", ".drpm", ".srpm"].iter().any(|ending| name.ends_with(ending));
-        if is_package || has_checksum(name) { Class::Immutable } else { Class::Pointer(self.repo.settings.pointer) }
+        match self.stand {
+            Stand::Path if !has_checksum(name) => Class::Pointer(self.repo.settings.pointer),
+            _ => Class::Immutable,
+        }
+    }
+
+    /// Another file of the same repo, release and architecture.
+    pub fn beside(&self, path: &str, stand: Stand) -> Route {
+        Route { path: path.into(), stand, ..self.clone() }
+    }
+
+    /// Whether it is the `repomd.xml` that clients are shown.
+    pub fn is_shown_repomd(&self) -> bool {
+        &*self.path == REPOMD && matches!(self.stand, Stand::Path)
     }
 }
 
@@ -211,6 +250,9 @@ mod tests {
             name: "ember".into(),
             source: RepoSource::BaseUrls(vec!["http://10.0.0.7:81/x/{releasever}".into(), "http://[fd00::1]/".into()]),
             pointer: Duration::from_secs(60),
+            missing_mirrors: 3,
+            generations_max: 5,
+            generations_keep: Duration::from_secs(86_400),
         };
         assert_eq!(named_addresses(std::slice::from_ref(&settings)).len(), 2);
         Repos::new(&[settings], None, None)
@@ -247,7 +289,7 @@ mod tests {
         ] {
             assert_eq!(find(bad), "bad", "{bad}");
         }
-        for none in ["/", "/other/9/x86_64/a", "/emberx/9/x86_64/a", "*", ""] {
+        for none in ["/", "/other/9/x86_64/a", "/other@2026-11-21/9/x86_64/a", "/emberx/9/x86_64/a", "*", ""] {
             assert_eq!(find(none), "none", "{none}");
         }
     }
@@ -260,9 +302,8 @@ mod tests {
             _ => unreachable!("{path}"),
         };
         let digest = "0123456789abcdef".repeat(4);
-        assert_eq!(class("Packages/a/a-1.rpm"), Class::Immutable);
         assert_eq!(class(&format!("repodata/{digest}-primary.xml.gz")), Class::Immutable);
-        for pointer in ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/primary.xml.gz", "index.html"] {
+        for pointer in ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/primary.xml.gz", "Packages/a/a-1.rpm"] {
             assert_eq!(class(pointer), Class::Pointer(Duration::from_secs(60)), "{pointer}");
         }
     }
