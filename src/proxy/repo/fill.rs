@@ -162,9 +162,7 @@ impl RepoFill {
                     self.counts.wrong_bodies.add(1);
                     return wrong("it is not as long as that of another mirror");
                 }
-                if let Err(error) = self.draft.rewind() {
-                    return Tried::Hopeless(error.to_string());
-                }
+                self.draft.rewind();
             }
             (206, Some(before)) => {
                 let range = content_range(got.fields.fields());
@@ -197,12 +195,10 @@ impl RepoFill {
         {
             return Tried::Next(Outcome::Failed, Some(Failure::Cut(format!("{written} of {whole} bytes"))));
         }
-        if expected.sha256.is_some_and(|wanted| self.draft.sha256() != wanted) {
+        if expected.sha256.is_some() && self.draft.sha256() != expected.sha256 {
             self.counts.wrong_bodies.add(1);
-            return match self.draft.rewind() {
-                Ok(()) => Tried::Next(Outcome::Wrong, Some(Failure::BadAnswer("the checksum is wrong".to_owned()))),
-                Err(error) => Tried::Hopeless(error.to_string()),
-            };
+            self.draft.rewind();
+            return Tried::Next(Outcome::Wrong, Some(Failure::BadAnswer("the checksum is wrong".to_owned())));
         }
         Tried::Whole
     }
