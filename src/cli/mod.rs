@@ -2,6 +2,7 @@
 //!
 //! - `failure`    `Failure`: what went wrong, and so the exit code
 //! - `serve`      answer requests
+//! - `proxy`      repos by stable URLs, and a caching forward proxy
 //! - `crawl`      look at every mirror, keep what was found, publish what follows
 //! - `build`      lists → snapshot, published
 //! - `publish`    where a snapshot that was made goes
@@ -27,6 +28,7 @@ mod import;
 mod lookup;
 mod mirrors;
 mod plan;
+mod proxy;
 mod publish;
 mod rollback;
 mod serve;
@@ -49,6 +51,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Proxy(proxy::Args),
     Crawl(crawl::Args),
     Build(build::Args),
     Check(check::Args),
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Crawl(args) => crawl::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),

@@ -58,6 +58,17 @@ pub struct Proxy {
     pub repos: Vec<ProxyRepo>,
 }
 
+impl Proxy {
+    /// The defaults.
+    pub fn shipped() -> Proxy {
+        match check(Written::default(), Path::new("")) {
+            Ok(proxy) => proxy,
+            // The test below holds the defaults against the same checks.
+            Err((key, what)) => unreachable!("{key}: {what}"),
+        }
+    }
+}
+
 /// How lines of the proxy's access log look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -342,6 +353,7 @@ mod tests {
     fn five_lines_are_enough() {
         let text = "listen = ['127.0.0.1:0']\ncache_dir = 'c'\n[[repo]]\nname = 'ember'\n\
                     mirrorurl = 'http://m.example/?repo=x&ver={releasever}&arch={arch}'";
+        assert_eq!(Proxy::shipped().cache_dir, Path::new("/var/cache/mirrorlistd"));
         let proxy = parse(text).unwrap();
         assert_eq!(proxy.cache_dir, Path::new("/etc/m/c"));
         assert_eq!(proxy.repos[0].pointer, Duration::from_secs(60));
