@@ -14,7 +14,7 @@ use crate::answer::{Query, centos};
 use crate::cache::store::{Limits as CacheLimits, Store, StoreError};
 use crate::config;
 use crate::net::Prefixes;
-use crate::proxy::repo::Lists;
+use crate::proxy::repo::{Lists, restore};
 use crate::proxy::{Crew, Edition, FetcherError, FillCounts, Logged, Record, Shared, Tunnels, Worker};
 use crate::reactor::{Handle, Limits};
 use crate::serve;
@@ -60,6 +60,7 @@ impl Proxy {
         let addresses: Vec<SocketAddr> = listeners[0].iter().filter_map(|one| one.socket.local_addr().ok()).collect();
         let edition = Edition::new(settings.clone(), metrics_allow.clone(), &addresses, lists.as_ref(), None);
         let edition = edition.map_err(ProxyError::from)?;
+        restore(&store, &settings.cache_dir, &edition.repos).map_err(ProxyError::from)?;
         // One more end, for tunnels.
         let (log_writer, mut logs) = match &settings.access_log {
             Some(path) => LogWriter::start(path, worker_count + 1).map(|(writer, logs)| (Some(writer), logs))?,
@@ -101,6 +102,7 @@ impl Proxy {
         let (_, old) = self.shared.live.current();
         let lists = self.lists.as_ref();
         let edition = Edition::new(settings.clone(), metrics_allow.clone(), &self.addresses, lists, Some(&old))?;
+        restore(&self.shared.store, &self.started_with.cache_dir, &edition.repos)?;
         self.shared.store.set_limits(cache_limits(settings));
         self.shared.live.replace(edition);
         for key in self.needs_restart(settings) {

@@ -210,10 +210,7 @@ mod tests {
         ("sha", "a9993e364706816aba3e25717850c26c9cd0d89d"),
         ("sha224", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"),
         ("sha-256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        (
-            "SHA384",
-            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7",
-        ),
+        ("SHA384", "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"),
         (
             "sha512",
             "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce8\
@@ -239,7 +236,9 @@ mod tests {
     #[test]
     fn what_is_no_digest_is_not_read() {
         let good = ABC[0].1;
-        for (kind, digits) in [("md5", "900150983cd24fb0d6963f7d28e17f72"), ("sha", ""), ("sha", &good[1..]), ("", good)] {
+        for (kind, digits) in
+            [("md5", "900150983cd24fb0d6963f7d28e17f72"), ("sha", ""), ("sha", &good[1..]), ("", good)]
+        {
             assert_eq!(Digest::parse(kind, digits), None, "{kind} {digits}");
         }
         assert_eq!(Digest::parse("sha", &good.replace('a', "g")), None);

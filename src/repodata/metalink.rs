@@ -235,8 +235,11 @@ mod tests {
 
     #[test]
     fn the_best_checksum_counts() {
-        let digests =
-            vec![Digest::of(DigestKind::Sha1, b"forged"), Digest::sha256(sha256(b"right")), Digest::of(DigestKind::Sha1, b"")];
+        let digests = vec![
+            Digest::of(DigestKind::Sha1, b"forged"),
+            Digest::sha256(sha256(b"right")),
+            Digest::of(DigestKind::Sha1, b""),
+        ];
         let file = LinkedFile { digests, ..LinkedFile::default() };
         assert!(file.is(b"right") && !file.is(b"forged"));
         assert!(!LinkedFile::default().is(b""), "without a checksum nothing is right");

@@ -169,7 +169,13 @@ mod tests {
     #[test]
     fn what_the_tools_pack_is_unpacked() {
         let text = "a list of packages, ".repeat(20_000).into_bytes();
-        for tool in [&["gzip", "-c"][..], &["xz", "-c"], &["xz", "-9", "-c"], &["zstd", "-q", "-c"], &["zstd", "-q", "-19", "-c"]] {
+        for tool in [
+            &["gzip", "-c"][..],
+            &["xz", "-c"],
+            &["xz", "-9", "-c"],
+            &["zstd", "-q", "-c"],
+            &["zstd", "-q", "-19", "-c"],
+        ] {
             let child = Command::new(tool[0]).args(&tool[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
             let Ok(mut child) = child else {
                 println!("skipped: no {}", tool[0]);

@@ -28,7 +28,10 @@ impl View {
 /// The number of a day since 1970-01-01.
 fn day(text: &str) -> Option<u64> {
     let is_shaped = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
     if !is_shaped {
         return None;
     }
@@ -61,8 +64,19 @@ mod tests {
         assert_eq!(View::parse("2024-02-29"), Some(View::Before(1_709_251_200_000)));
         assert_eq!(View::parse("3F1E9a0c"), Some(View::Id("3f1e9a0c".into())));
         let long = "a".repeat(65);
-        for bad in ["", "3f1e9a0", "2026-13-01", "2026-00-10", "2026-02-29", "2026-11-31", "2026-11-00", "1969-12-31", "2026-1-1", "xyz12345", &long]
-        {
+        for bad in [
+            "",
+            "3f1e9a0",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-02-29",
+            "2026-11-31",
+            "2026-11-00",
+            "1969-12-31",
+            "2026-1-1",
+            "xyz12345",
+            &long,
+        ] {
             assert_eq!(View::parse(bad), None, "{bad}");
         }
     }

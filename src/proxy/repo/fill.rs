@@ -160,25 +160,6 @@ pub(super) fn give_up(draft: Draft, route: &Route, means: &Means, missing: usize
     draft.fail(&format!("{status} {why}"));
 }
 
-/// Tells the operator of a mirror that failed.
-pub(super) fn tell(route: &Route, candidate: &Candidate, outcome: Outcome, why: &str) {
-    let state = match outcome {
-        Outcome::Wrong => "wrong",
-        Outcome::Behind => "behind",
-        Outcome::Missing => "missing",
-        Outcome::Failed | Outcome::Served(..) => "failed",
-    };
-    eprintln!(
-        "repo name={} mirror={} state={state} path=\"{}/{}/{}\" error=\"{}\"",
-        route.repo.settings.name,
-        candidate.mirror(),
-        route.releasever,
-        route.arch,
-        route.path,
-        why.replace(['"', '\\'], "'").replace(char::is_control, " ")
-    );
-}
-
 impl Progress {
     fn run(mut self, fetcher: &Fetcher) {
         let mirrors = Arc::clone(&self.route.repo.mirrors);
@@ -200,19 +181,17 @@ impl Progress {
                 Tried::Whole => {
                     let bytes = self.draft.written_bytes().saturating_sub(before);
                     self.blame_suspects();
-                    mirrors.report(&self.route, &candidate, Outcome::Served(bytes, began.elapsed()));
+                    mirrors.report(&self.route, &candidate, Outcome::Served(bytes, began.elapsed()), "");
                     return self.commit();
                 }
                 Tried::Unchanged(got) => {
-                    mirrors.report(&self.route, &candidate, Outcome::Served(0, began.elapsed()));
+                    mirrors.report(&self.route, &candidate, Outcome::Served(0, began.elapsed()), "");
                     return self.refresh(&got);
                 }
                 Tried::Next(outcome, failure) => {
-                    mirrors.report(&self.route, &candidate, outcome);
+                    let why = failure.as_ref().map_or_else(String::new, Failure::to_string);
+                    mirrors.report(&self.route, &candidate, outcome, &why);
                     missing += usize::from(outcome == Outcome::Missing);
-                    if let Some(failure) = &failure {
-                        tell(&self.route, &candidate, outcome, &failure.to_string());
-                    }
                     last_failure = failure.or(last_failure);
                     if self.draft.written_bytes() > before && outcome == Outcome::Failed {
                         self.sources.push(candidate);
@@ -235,8 +214,8 @@ impl Progress {
 
     fn blame_suspects(&mut self) {
         for suspect in self.suspects.drain(..) {
-            self.route.repo.mirrors.report(&self.route, &suspect, Outcome::Wrong);
-            tell(&self.route, &suspect, Outcome::Wrong, "its part of the file was wrong");
+            let why = "its part of the file was wrong";
+            self.route.repo.mirrors.report(&self.route, &suspect, Outcome::Wrong, why);
         }
     }
 

@@ -101,9 +101,26 @@ impl Mirrors {
         }
     }
 
-    /// What came of trying one.
-    pub fn report(&self, route: &Route, candidate: &Candidate, outcome: Outcome) {
-        self.state().standings.report(&candidate.base, subject(route), outcome, Instant::now());
+    /// What came of trying one, and why. The operator is told of changes, and of every file that is wrong.
+    pub fn report(&self, route: &Route, candidate: &Candidate, outcome: Outcome, why: &str) {
+        let is_news = self.state().standings.report(&candidate.base, subject(route), outcome, Instant::now());
+        let state = match outcome {
+            Outcome::Wrong => "wrong",
+            Outcome::Behind if is_news => "behind",
+            Outcome::Failed if is_news => "failed",
+            Outcome::Served(..) if is_news => "good",
+            _ => return,
+        };
+        let why: String = why.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        eprintln!(
+            "repo name={}/{}/{} mirror={} state={state} path=\"{}\" note=\"{}\"",
+            route.repo.settings.name,
+            route.releasever,
+            route.arch,
+            candidate.mirror(),
+            route.path,
+            why.replace(['"', '\\'], "'")
+        );
     }
 
     /// Each mirror that was tried, those that served most first.

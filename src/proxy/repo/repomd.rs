@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ureq::http::Method;
 
 use super::archive::{self, REPOMD_BYTES_MAX, at};
-use super::fill::{Means, RepoFill, TRIES_MAX, file_head, give_up, label, refresh, tell};
+use super::fill::{Means, RepoFill, TRIES_MAX, file_head, give_up, label, refresh};
 use super::gather::Gather;
 use super::mirrors::{Candidate, own_fields};
 use super::route::Route;
@@ -69,7 +69,8 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
                 match shelf.judge(&found.body, job.metalink, unix_ms()) {
                     Judgement::Same => {
                         let is_latest = job.is_latest(&found.body);
-                        mirrors.report(&route, candidate, if is_latest { served } else { Outcome::Behind });
+                        let outcome = if is_latest { served } else { Outcome::Behind };
+                        mirrors.report(&route, candidate, outcome, "the metalink knows a newer one");
                         if is_latest {
                             return job.same(draft, old, found);
                         }
@@ -77,7 +78,7 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
                         continue;
                     }
                     Judgement::New(generation) => {
-                        mirrors.report(&route, candidate, served);
+                        mirrors.report(&route, candidate, served, "");
                         return job.new(draft, old, found, *generation);
                     }
                     Judgement::Older => {
@@ -98,8 +99,7 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
                 }
             }
         };
-        mirrors.report(&route, candidate, outcome);
-        tell(&route, candidate, outcome, &why);
+        mirrors.report(&route, candidate, outcome, &why);
         if missing >= route.repo.settings.missing_mirrors && same.is_none() && behind.is_none() {
             break;
         }
@@ -128,7 +128,8 @@ impl Job<'_> {
     fn fetch(&self, candidate: &Candidate) -> Result<Found, Option<Failure>> {
         let uri = candidate.uri.clone();
         let patience = self.means.patience;
-        let ask = Ask { method: Method::GET, uri, fields: own_fields(), content: None, patience, namer: Namer::Operator };
+        let ask =
+            Ask { method: Method::GET, uri, fields: own_fields(), content: None, patience, namer: Namer::Operator };
         let mut got = self.fetcher.fetch(ask).map_err(Some)?;
         match got.status {
             200 => {}
@@ -214,20 +215,19 @@ impl Job<'_> {
         match self.gather(generation) {
             Ok(table) => self.show(table, generation.visible_at_ms(), found, Some(generation)),
             Err(why) => {
-                eprintln!("repo name={} generation={} state=incomplete error=\"{why}\"", at(self.route), generation.id());
+                eprintln!(
+                    "repo name={} generation={} state=incomplete error=\"{why}\"",
+                    at(self.route),
+                    generation.id()
+                );
             }
         }
         drop(gathering);
     }
 
     fn gather(&self, generation: &Arc<Generation>) -> Result<Table, String> {
-        let gather = Gather {
-            route: self.route,
-            shelf: self.shelf,
-            generation,
-            means: self.means,
-            fetcher: self.fetcher,
-        };
+        let gather =
+            Gather { route: self.route, shelf: self.shelf, generation, means: self.means, fetcher: self.fetcher };
         gather.run()
     }
 

@@ -303,7 +303,9 @@ mod tests {
         };
         let digest = "0123456789abcdef".repeat(4);
         assert_eq!(class(&format!("repodata/{digest}-primary.xml.gz")), Class::Immutable);
-        for pointer in ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/primary.xml.gz", "Packages/a/a-1.rpm"] {
+        for pointer in
+            ["repodata/repomd.xml", "repodata/repomd.xml.asc", "repodata/primary.xml.gz", "Packages/a/a-1.rpm"]
+        {
             assert_eq!(class(pointer), Class::Pointer(Duration::from_secs(60)), "{pointer}");
         }
     }

@@ -68,6 +68,18 @@ struct Standing {
     served: u64,
     failed: u64,
     wrong: u64,
+    /// What came of it last.
+    last: Last,
+}
+
+/// What came of trying a mirror last, but for missing files, of which each mirror lacks some.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Last {
+    #[default]
+    Good,
+    Behind,
+    Failed,
+    Wrong,
 }
 
 impl Standing {
@@ -80,16 +92,16 @@ impl Standing {
     }
 }
 
-type Last = HashMap<u64, (Arc<str>, Instant)>;
+type Servers = HashMap<u64, (Arc<str>, Instant)>;
 
 /// What is remembered of a repo's mirrors.
 #[derive(Debug, Default)]
 pub struct Standings {
     by_base: HashMap<Arc<str>, Standing>,
     /// Who served a path, by its hash.
-    paths: Last,
+    paths: Servers,
     /// Who served the repo at a release and architecture, by their hash.
-    repos: Last,
+    repos: Servers,
 }
 
 /// Of which file there is talk: hashes of its path, and of its repo at a release and architecture.
@@ -106,7 +118,7 @@ impl Standings {
     /// the order of the list, those that are much slower than the best, and those that failed lately, the one first
     /// whose time is over first.
     pub fn ordered(&self, bases: &[Arc<str>], of: Subject, now: Instant) -> Vec<Arc<str>> {
-        let last = |last: &Last, hash: u64| {
+        let last = |last: &Servers, hash: u64| {
             let (base, at) = last.get(&hash)?;
             (now.saturating_duration_since(*at) < LAST_KEEP).then(|| Arc::clone(base))
         };
@@ -128,12 +140,20 @@ impl Standings {
         ordered
     }
 
-    /// Takes down what came of trying a mirror.
-    pub fn report(&mut self, base: &Arc<str>, of: Subject, outcome: Outcome, now: Instant) {
+    /// Takes down what came of trying a mirror. Whether that is news of it.
+    pub fn report(&mut self, base: &Arc<str>, of: Subject, outcome: Outcome, now: Instant) -> bool {
         if self.by_base.len() >= MIRRORS_MAX && !self.by_base.contains_key(base) {
             self.by_base.clear();
         }
         let standing = self.by_base.entry(Arc::clone(base)).or_default();
+        let last = match outcome {
+            Outcome::Served(..) => Last::Good,
+            Outcome::Behind => Last::Behind,
+            Outcome::Failed => Last::Failed,
+            Outcome::Wrong => Last::Wrong,
+            Outcome::Missing => standing.last,
+        };
+        let is_news = std::mem::replace(&mut standing.last, last) != last;
         match outcome {
             Outcome::Served(bytes, took) => {
                 standing.served += 1;
@@ -163,6 +183,7 @@ impl Standings {
             }
             Outcome::Missing | Outcome::Behind => self.forget(base, of),
         }
+        is_news
     }
 
     fn forget(&mut self, base: &Arc<str>, of: Subject) {
@@ -290,6 +311,15 @@ mod tests {
         // Small files measure the way.
         stage.report(2, ELSEWHERE, Outcome::Served(1000, Duration::from_secs(9)), 2);
         assert_eq!(stage.order(A_FILE, 2), "abc");
+    }
+
+    #[test]
+    fn changes_are_news() {
+        let mut stage = stage();
+        let now = stage.began;
+        let mut is_news = |outcome| stage.standings.report(&stage.bases[0], A_FILE, outcome, now);
+        let told = [QUICK, Outcome::Failed, Outcome::Failed, Outcome::Missing, Outcome::Wrong, QUICK, Outcome::Behind];
+        assert_eq!(told.map(&mut is_news), [false, true, false, false, true, true, true]);
     }
 
     #[test]
