@@ -73,6 +73,7 @@ impl RepoFill {
         let known_count = candidates.len();
         let mut opened = None;
         let mut missing_count = 0;
+        let mut is_agreed = true;
         let mut last_failure = None;
         for candidate in candidates.iter().take(TRIES_MAX) {
             let began = Instant::now();
@@ -93,6 +94,7 @@ impl RepoFill {
                     repo.mirrors.report(&self.route, candidate, outcome);
                     match (outcome, &failure) {
                         (Outcome::Missing, _) => missing_count += 1,
+                        (Outcome::Wrong, _) => is_agreed = false,
                         (_, Some(failure)) => eprintln!(
                             "repo name={} mirror={} state=failed path=\"{}\" error=\"{failure}\"",
                             repo.settings.name,
@@ -109,10 +111,11 @@ impl RepoFill {
                 Tried::Hopeless(why) => return self.give_up(&format!("500 {why}")),
             }
         }
-        let is_missing = missing_count >= MISSING_MIN.min(known_count).max(1);
-        if is_missing && opened.is_none() {
+        // Those that did not answer have no say; but only what enough of them say is remembered.
+        if missing_count > 0 && is_agreed && opened.is_none() {
             let absence = Absence { status: 404, until_ms: unix_ms() + MISSING_MS };
-            if let Some(key) = self.route.key() {
+            let is_certain = missing_count >= MISSING_MIN.min(known_count);
+            if let Some(key) = self.route.key().filter(|_| is_certain) {
                 self.store.set_absent(&key, absence);
             }
             return self.give_up(&format!("404 {missing_count} mirrors say that it is not there"));
