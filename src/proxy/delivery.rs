@@ -126,6 +126,8 @@ pub struct Delivery {
     pub asked: Asked,
     state: State,
     lookup_count: u8,
+    /// The fields as the origin sent them, for who caused it to be fetched.
+    passed: Option<PipeHead>,
     /// Some of it is out: no other answer can be given.
     is_begun: bool,
 }
@@ -133,7 +135,7 @@ pub struct Delivery {
 impl Delivery {
     /// The answer to `asked`, in that state.
     pub fn new(asked: Asked, state: State) -> Delivery {
-        Delivery { asked, state, lookup_count: 1, is_begun: false }
+        Delivery { asked, state, lookup_count: 1, passed: None, is_begun: false }
     }
 
     /// Takes the answer as far as it can go now.
@@ -142,7 +144,7 @@ impl Delivery {
             let state = std::mem::replace(&mut self.state, State::Refused(500, String::new()));
             match state {
                 State::Filling(waiting) => {
-                    if let Some(step) = self.wait(waiting, place, answerer) {
+                    if let Some(step) = self.wait(waiting, place, out, answerer) {
                         return step;
                     }
                 }
@@ -210,8 +212,16 @@ impl Delivery {
         !self.is_begun
     }
 
-    fn wait(&mut self, waiting: Waiting, place: Place, answerer: &mut Answerer) -> Option<Step> {
+    fn wait(&mut self, waiting: Waiting, place: Place, out: &mut Vec<u8>, answerer: &mut Answerer) -> Option<Step> {
         waiting.watch.add(place);
+        if let Some(leader) = &waiting.leader {
+            // Also has us woken when there are interim answers.
+            leader.stage(answerer.handle(), place);
+            if self.write_interim(leader, out) {
+                self.state = State::Filling(waiting);
+                return Some(Step::Send);
+            }
+        }
         let progress = waiting.filling.progress();
         match progress {
             Progress::Waiting => {
@@ -245,6 +255,17 @@ impl Delivery {
         }
     }
 
+    /// Passes interim answers on to clients that know them (RFC 9110, section 15.2). Whether there were any.
+    fn write_interim(&self, reader: &Reader, out: &mut Vec<u8>) -> bool {
+        let interim = reader.take_interim();
+        for (status, fields) in interim.iter().filter(|_| self.asked.takes_chunks) {
+            head::begin(out, *status);
+            out.extend_from_slice(fields.lines());
+            out.extend_from_slice(b"\r\n");
+        }
+        !out.is_empty()
+    }
+
     /// An object has come so far that its head is there.
     fn take_filling(&mut self, waiting: Waiting, progress: Progress, answerer: &mut Answerer) {
         let entry = (progress == Progress::Complete).then(|| waiting.filling.entry()).flatten();
@@ -263,10 +284,16 @@ impl Delivery {
             Some(entry) => State::Entry(entry, if is_refreshed { Part::Revalidated } else { waiting.part }),
             None => State::Coming(waiting.filling, waiting.watch, waiting.part),
         };
+        // Fields that are not kept are for who caused it to be fetched all the same.
+        self.passed = waiting.leader.and_then(|leader| leader.take_head()).filter(|_| !is_refreshed);
     }
 
     fn pass(&mut self, mut piped: Piped, place: Place, out: &mut Vec<u8>, answerer: &mut Answerer) -> Option<Step> {
         let Some(framing) = piped.framing else {
+            if self.write_interim(&piped.reader, out) {
+                self.state = State::Pipe(piped);
+                return Some(Step::Send);
+            }
             match piped.reader.stage(answerer.handle(), place) {
                 Stage::Waiting => {
                     self.state = State::Pipe(piped);
@@ -366,7 +393,14 @@ impl Delivery {
         out: &mut Vec<u8>,
         answerer: &mut Answerer,
     ) -> Option<Step> {
-        let response = response_of(stored);
+        let passed = self.passed.take();
+        let mut response = response_of(stored);
+        if let Some(passed) = &passed {
+            response.fields = passed.fields.fields();
+        }
+        if let Some(mirror) = stored.fields.fields().first("x-mirror").and_then(|mirror| str::from_utf8(mirror).ok()) {
+            self.asked.record.server = mirror.into();
+        }
         let request = self.asked.fields.fields();
         self.asked.record.part = part;
         if precondition(request, &response) == Outcome::NotModified {

@@ -13,10 +13,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ureq::http::{HeaderMap, Method, Request, Response, Uri, Version};
 use ureq::{Agent, Body, Error, SendBody, Timeout};
 
+use super::pipe::Hints;
 use super::spool::Spool;
+use crate::cache::semantics::forwarded_fields;
 use crate::http::{FieldBlock, Fields};
 use crate::net::Prefixes;
-use crate::upstream::{Allowed, Dial, HEAD_BYTES_MAX, Line, Names, Resolver, TlsError, Trouble, connect, tls_config};
+use crate::upstream::{
+    Allowed, Dial, HEAD_BYTES_MAX, Line, Names, Resolver, TlsError, Trouble, connect, hearing, tls_config,
+};
 
 /// Connections kept for the next request, to all servers and to one.
 const IDLE_CONNECTIONS_MAX: usize = 512;
@@ -184,6 +188,17 @@ impl Fetcher {
     /// A connection to a server that a client named.
     pub fn connect(&self, host: &str, port: u16, patience: Duration) -> Result<TcpStream, Failure> {
         connect(&self.clients.names, host, port, Instant::now() + patience).map_err(|error| failure(&error))
+    }
+
+    /// Makes one request, and tells of interim answers.
+    pub fn fetch_hinted(&self, ask: Ask, hints: Option<Hints>) -> Result<Got, Failure> {
+        let Some(hints) = hints else { return self.fetch(ask) };
+        let hear = move |status, lines: &[u8]| {
+            if let Some(fields) = FieldBlock::from_lines(lines) {
+                hints.tell(status, forwarded_fields(fields.fields()));
+            }
+        };
+        hearing(hear, || self.fetch(ask))
     }
 
     /// Makes one request. One that may be repeated is, when a connection that was kept turns out to be closed.

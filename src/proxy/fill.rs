@@ -12,7 +12,7 @@ use ureq::http::{Method as WebMethod, Uri};
 use super::counters::FillCounts;
 use super::fetch::{Ask, Failure, Fetcher, Got, Namer, Patience, content_range, io_failure, unix_ms};
 use super::pass;
-use super::pipe::Writer;
+use super::pipe::{PipeHead, Writer};
 use crate::cache::semantics::{
     Policy, Response, confirms, forwarded_fields, freshened, may_serve_after_error, storable, storable_fields,
     unconditional_fields, validating_fields,
@@ -41,8 +41,10 @@ pub struct Fill {
     pub url: Box<str>,
     /// Fields of the request that caused it, with what a proxy adds.
     pub request: FieldBlock,
-    /// What is there already and may still hold.
+    /// What is there already.
     pub old: Option<Arc<Entry>>,
+    /// Whether it is to be asked whether that still holds.
+    pub validates: bool,
     /// Who asked gets what is not to be shared.
     pub leader: Option<Writer>,
     /// What the operator decides about caching.
@@ -102,15 +104,16 @@ impl Fill {
         self.counts.fills.add(1);
         let old = self.old.take();
         let fields = match &old {
-            Some(old) => validating_fields(self.request.fields(), &response_of(&old.metadata().head)),
-            None => unconditional_fields(self.request.fields()),
+            Some(old) if self.validates => validating_fields(self.request.fields(), &response_of(&old.metadata().head)),
+            _ => unconditional_fields(self.request.fields()),
         };
-        let got = match fetcher.fetch(self.ask(fields)) {
+        let hints = self.leader.as_ref().map(Writer::hints);
+        let got = match fetcher.fetch_hinted(self.ask(fields), hints) {
             Ok(got) => got,
             Err(failure) => return self.fail(&failure),
         };
         match old {
-            Some(old) if got.status == 304 => self.refresh(&old, got, fetcher),
+            Some(old) if got.status == 304 && self.validates => self.refresh(&old, got, fetcher),
             Some(old) if self.prefers(&old, &got) => {
                 self.counts.failed_fills.add(1);
                 let status = got.status;
@@ -118,7 +121,7 @@ impl Fill {
                 self.draft.fail(&format!("{status} the origin answered {status}"));
             }
             // Without a condition there is nothing that could not have been modified.
-            None if got.status == 304 => self.fail(&Failure::BadAnswer("304 to a request without a condition".into())),
+            _ if got.status == 304 => self.fail(&Failure::BadAnswer("304 to a request without a condition".into())),
             _ => self.take(got, fetcher),
         }
     }
@@ -222,7 +225,8 @@ impl Fill {
     fn store(mut self, mut got: Got, fetcher: &Fetcher) {
         // Who asked is served from the store like everybody else.
         if let Some(leader) = self.leader.take() {
-            leader.decline();
+            let fields = passed_fields(&got.fields);
+            leader.store(PipeHead { status: got.status, fields, body_bytes: got.body_bytes });
         }
         let (whole, validator) = (got.body_bytes, strong_validator(&got.fields));
         let mut resumes = 0;

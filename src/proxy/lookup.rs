@@ -20,6 +20,9 @@ use crate::cache::semantics::{Control, Decision, Part as Range, decide};
 use crate::cache::store::{Draft, Entry, Filling, Head, Lookup, Refill};
 use crate::http::{Fields, Method, Request};
 
+/// What is there already, and whether it is to be asked whether that still holds.
+type Old = Option<(Arc<Entry>, bool)>;
+
 const UNAVAILABLE: &str = "it is not in the cache, and it is not to be fetched";
 
 impl Answerer {
@@ -53,15 +56,14 @@ impl Answerer {
                     _ if is_offline => State::Entry(entry, Part::Stale),
                     Decision::StaleWhileRevalidate => {
                         if let Refill::Started(draft) = store.refill(&asked.key, fields) {
-                            self.fill(asked, draft, Some(Arc::clone(&entry)), None);
+                            self.fill(asked, draft, Some((Arc::clone(&entry), true)), None);
                         }
                         State::Entry(entry, Part::Stale)
                     }
                     decision @ (Decision::Validate | Decision::Fetch) => match store.refill(&asked.key, fields) {
                         Refill::Joined(filling) => self.wait(filling, None, Some(entry), Part::Joined),
                         Refill::Started(draft) => {
-                            let old = (decision == Decision::Validate).then(|| Arc::clone(&entry));
-                            self.lead(asked, draft, old, Some(entry))
+                            self.lead(asked, draft, Some((entry, decision == Decision::Validate)))
                         }
                     },
                     Decision::Unavailable => State::Refused(504, UNAVAILABLE.to_owned()),
@@ -80,7 +82,7 @@ impl Answerer {
                     draft.decline();
                     return State::Refused(504, UNAVAILABLE.to_owned());
                 }
-                self.lead(asked, draft, None, None)
+                self.lead(asked, draft, None)
             }
         }
     }
@@ -156,15 +158,17 @@ impl Answerer {
     }
 
     /// This request causes the fetch: what is not to be shared is for it.
-    fn lead(&mut self, asked: &Asked, draft: Draft, old: Option<Arc<Entry>>, stale: Option<Arc<Entry>>) -> State {
+    fn lead(&mut self, asked: &Asked, draft: Draft, old: Old) -> State {
         let filling = Arc::clone(draft.filling());
+        let stale = old.as_ref().map(|(entry, _)| Arc::clone(entry));
         let (writer, reader) = pipe();
         self.fill(asked, draft, old, Some(writer));
         self.wait(filling, Some(reader), stale, Part::Miss)
     }
 
     /// Sends a thread. One that is not to be had drops the draft, and so fails it.
-    fn fill(&mut self, asked: &Asked, draft: Draft, old: Option<Arc<Entry>>, leader: Option<Writer>) {
+    fn fill(&mut self, asked: &Asked, draft: Draft, old: Old, leader: Option<Writer>) {
+        let (old, validates) = old.map_or((None, false), |(entry, validates)| (Some(entry), validates));
         let Ok(uri) = asked.url.parse::<Uri>() else { return draft.fail("400 the URL is not valid") };
         let edition = Arc::clone(&self.edition);
         let fill = Fill {
@@ -173,6 +177,7 @@ impl Answerer {
             url: asked.url.clone(),
             request: web::passed_request(asked.fields.fields(), &edition.name, None),
             old,
+            validates,
             leader,
             policy: edition.policy,
             patience: edition.web_patience,

@@ -69,7 +69,7 @@ impl Pass {
     pub fn run(self, fetcher: &Fetcher) {
         self.counts.passes.add(1);
         let got = match self.asks {
-            Asks::One(ask) => fetcher.fetch(ask),
+            Asks::One(ask) => fetcher.fetch_hinted(ask, Some(self.writer.hints())),
             Asks::Range(ask, expected) => fetch_range(fetcher, ask, expected),
             Asks::Mirrors { route, range, expected, patience } => {
                 from_mirrors(fetcher, &route, &range, expected, patience)

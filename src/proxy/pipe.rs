@@ -42,6 +42,8 @@ struct State {
     stage: Stage,
     head: Option<PipeHead>,
     bytes: VecDeque<u8>,
+    /// Interim heads: status and fields.
+    interim: Vec<(u16, FieldBlock)>,
     /// Who waits for more.
     waiting: Option<(Handle, Place)>,
     is_reader_gone: bool,
@@ -73,8 +75,14 @@ impl Shared {
 
 /// Makes a pipe.
 pub fn pipe() -> (Writer, Reader) {
-    let state =
-        State { stage: Stage::Waiting, head: None, bytes: VecDeque::new(), waiting: None, is_reader_gone: false };
+    let state = State {
+        stage: Stage::Waiting,
+        head: None,
+        bytes: VecDeque::new(),
+        interim: Vec::new(),
+        waiting: None,
+        is_reader_gone: false,
+    };
     let shared = Arc::new(Shared { state: Mutex::new(state), room: Condvar::new() });
     (Writer { shared: Arc::clone(&shared), is_ended: false }, Reader { shared })
 }
@@ -86,11 +94,29 @@ pub struct Writer {
     is_ended: bool,
 }
 
+/// Tells the connection of interim answers. They come before anything else.
+#[derive(Clone, Debug)]
+pub struct Hints {
+    shared: Arc<Shared>,
+}
+
+impl Hints {
+    /// An interim answer.
+    pub fn tell(&self, status: u16, fields: FieldBlock) {
+        self.shared.change(|state| state.interim.push((status, fields)));
+    }
+}
+
 /// The connection is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
 impl Writer {
+    /// To tell of interim answers.
+    pub fn hints(&self) -> Hints {
+        Hints { shared: Arc::clone(&self.shared) }
+    }
+
     /// The head, before anything else.
     pub fn open(&mut self, head: PipeHead) {
         self.shared.change(|state| {
@@ -129,6 +155,12 @@ impl Writer {
         self.end(Stage::Declined);
     }
 
+    /// What came is in the store; but for who asked the head had these fields.
+    pub fn store(mut self, head: PipeHead) {
+        self.shared.change(|state| state.head = Some(head));
+        self.end(Stage::Declined);
+    }
+
     /// Nothing comes, or nothing more.
     pub fn fail(mut self, status: u16, why: String) {
         self.end(Stage::Failed(status, why));
@@ -162,6 +194,11 @@ impl Reader {
             state.waiting = Some((handle.clone(), place));
         }
         state.stage.clone()
+    }
+
+    /// Interim answers since the last time.
+    pub fn take_interim(&self) -> Vec<(u16, FieldBlock)> {
+        std::mem::take(&mut self.shared.state().interim)
     }
 
     /// The head, from `Streaming` on.

@@ -24,6 +24,7 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBu
 use ureq::{Error, Timeout};
 
 use super::address::{self, Allowed};
+use super::interim;
 use super::resolve::{Resolver, Unresolved};
 use crate::net::Family;
 
@@ -175,7 +176,7 @@ impl Connector<()> for Dial {
         } else {
             Stream::Plain(socket)
         };
-        Ok(Some(Wire { stream, buffers: LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES) }))
+        Ok(Some(Wire { stream, buffers: LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES), awaits_head: false }))
     }
 }
 
@@ -278,6 +279,8 @@ enum Stream {
 pub struct Wire {
     stream: Stream,
     buffers: LazyBuffers,
+    /// A request went out, and the final head of its answer has not come.
+    awaits_head: bool,
 }
 
 impl Wire {
@@ -306,6 +309,7 @@ impl Transport for Wire {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let timeout = timeout.for_write();
+        self.awaits_head = true;
         self.socket().until = until(timeout);
         let output = &self.buffers.output()[..amount];
         let sent = match &mut self.stream {
@@ -329,6 +333,9 @@ impl Transport for Wire {
             Err(error) => return Err(fault(error, timeout, self.socket().line.is_strict)),
         };
         self.buffers.input_appended(bytes);
+        if self.awaits_head {
+            self.awaits_head = interim::listen(self.buffers.input());
+        }
         Ok(bytes > 0)
     }
 

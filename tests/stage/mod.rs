@@ -2,6 +2,7 @@
 //!
 //! - `server`   `Server`: the program with a configuration, on ports that the system picks
 //! - `client`   `Client`: one connection, bytes out and answers in
+//! - `proxy`    `Proxy`: the program as a proxy, and `Origin`: a server whose answers the test writes out
 //! - `embers`   a small inventory, one mirror per rank, so that no order is left to chance, and where its clients are
 //!
 //! Not here: what is expected of the program (the tests).
@@ -11,8 +12,10 @@
 
 mod client;
 mod embers;
+mod proxy;
 mod server;
 
 pub use client::{Answer, Client, get};
 pub use embers::{EMBERS, client_of, geo_table, inventory, write_embers};
+pub use proxy::{Origin, Proxy, Seen, answer};
 pub use server::{Server, program, shared_data, until};

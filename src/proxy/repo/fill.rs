@@ -145,13 +145,26 @@ fn expected(route: &Route) -> Expected {
     }
 }
 
-/// What to do when all mirrors were tried: nothing, but that is remembered when they say that the file is not there.
-pub(super) fn give_up(draft: Draft, route: &Route, means: &Means, missing: usize, tried: usize, last: Option<Failure>) {
+/// What mirrors said that do not have a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Votes {
+    /// So many may be asked.
+    pub asked: usize,
+    /// So many said that it is not there.
+    pub missing: usize,
+    /// One had it, and it was wrong.
+    pub is_disputed: bool,
+}
+
+/// All mirrors were tried in vain. Those that did not answer have no say whether the file is there; but only what enough
+/// of them say is remembered.
+pub(super) fn give_up(draft: Draft, route: &Route, means: &Means, votes: Votes, last: Option<Failure>) {
     means.counts.failed_fills.add(1);
-    if missing > 0 && missing >= route.repo.settings.missing_mirrors.min(tried) {
-        let absence = Absence { status: 404, until_ms: unix_ms() + MISSING_MS };
-        if let Some(key) = route.key() {
-            means.store.set_absent(&key, absence);
+    let missing = votes.missing;
+    if missing > 0 && !votes.is_disputed {
+        let is_certain = missing >= route.repo.settings.missing_mirrors.min(votes.asked);
+        if let Some(key) = route.key().filter(|_| is_certain) {
+            means.store.set_absent(&key, Absence { status: 404, until_ms: unix_ms() + MISSING_MS });
         }
         return draft.fail(&format!("404 {missing} mirrors say that it is not there"));
     }
@@ -165,10 +178,10 @@ impl Progress {
         let mirrors = Arc::clone(&self.route.repo.mirrors);
         let candidates = match mirrors.candidates(&self.route, fetcher, self.means.patience) {
             Ok(candidates) => candidates,
-            Err(failure) => return give_up(self.draft, &self.route, &self.means, 0, 0, Some(failure)),
+            Err(failure) => return give_up(self.draft, &self.route, &self.means, Votes::default(), Some(failure)),
         };
         let mut queue: VecDeque<Candidate> = candidates.into_iter().take(TRIES_MAX).collect();
-        let (queued, mut missing) = (queue.len(), 0);
+        let mut votes = Votes { asked: queue.len(), ..Votes::default() };
         let mut last_failure = None;
         while let Some(candidate) = queue.pop_front() {
             let began = Instant::now();
@@ -191,12 +204,13 @@ impl Progress {
                 Tried::Next(outcome, failure) => {
                     let why = failure.as_ref().map_or_else(String::new, Failure::to_string);
                     mirrors.report(&self.route, &candidate, outcome, &why);
-                    missing += usize::from(outcome == Outcome::Missing);
+                    votes.missing += usize::from(outcome == Outcome::Missing);
+                    votes.is_disputed |= outcome == Outcome::Wrong;
                     last_failure = failure.or(last_failure);
                     if self.draft.written_bytes() > before && outcome == Outcome::Failed {
                         self.sources.push(candidate);
                     }
-                    if missing >= self.route.repo.settings.missing_mirrors && !self.is_begun {
+                    if votes.missing >= self.route.repo.settings.missing_mirrors && !self.is_begun {
                         break;
                     }
                 }
@@ -208,8 +222,9 @@ impl Progress {
                 }
             }
         }
-        let missing = if self.is_begun { 0 } else { missing };
-        give_up(self.draft, &self.route, &self.means, missing, queued, last_failure);
+        // Who has begun to send it has it.
+        votes.is_disputed |= self.is_begun;
+        give_up(self.draft, &self.route, &self.means, votes, last_failure);
     }
 
     fn blame_suspects(&mut self) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ureq::http::Method;
 
 use super::archive::{self, REPOMD_BYTES_MAX, at};
-use super::fill::{Means, RepoFill, TRIES_MAX, file_head, give_up, label, refresh};
+use super::fill::{Means, RepoFill, TRIES_MAX, Votes, file_head, give_up, label, refresh};
 use super::gather::Gather;
 use super::mirrors::{Candidate, own_fields};
 use super::route::Route;
@@ -41,14 +41,14 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
     });
     let (metalink, candidates) = match asked {
         Ok(asked) => asked,
-        Err(failure) => return give_up(draft, &route, &means, 0, 0, Some(failure)),
+        Err(failure) => return give_up(draft, &route, &means, Votes::default(), Some(failure)),
     };
     let Some(shelf) = route.repo.shelves.make(&route.releasever, &route.arch) else {
         return draft.fail("503 clients have asked for too many releases of this repo");
     };
     let job = Job { route: &route, shelf: &shelf, means: &means, fetcher, metalink: metalink.as_deref() };
-    let tried = candidates.len().min(TRIES_MAX);
-    let (mut missing, mut same, mut behind, mut last_failure) = (0, None, None, None);
+    let mut votes = Votes { asked: candidates.len().min(TRIES_MAX), ..Votes::default() };
+    let (mut same, mut behind, mut last_failure) = (None, None, None);
     for (number, candidate) in candidates.iter().take(TRIES_MAX).enumerate() {
         if same.is_some() && number >= NEWER_TRIES_MAX {
             break;
@@ -61,7 +61,7 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
                 (Outcome::Failed, why)
             }
             Err(None) => {
-                missing += 1;
+                votes.missing += 1;
                 (Outcome::Missing, "it is not there".to_owned())
             }
             Ok(found) => {
@@ -99,8 +99,9 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
                 }
             }
         };
+        votes.is_disputed |= outcome == Outcome::Wrong;
         mirrors.report(&route, candidate, outcome, &why);
-        if missing >= route.repo.settings.missing_mirrors && same.is_none() && behind.is_none() {
+        if votes.missing >= route.repo.settings.missing_mirrors && same.is_none() && behind.is_none() {
             break;
         }
     }
@@ -109,7 +110,7 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
         // All who answer are behind us: what we have is the best there is.
         (None, Some(found), Some(old)) => refresh(draft, &route, &old, &found.got),
         (None, Some(_), None) => job.bring_back(draft),
-        (None, None, _) => give_up(draft, &route, &means, missing, tried, last_failure),
+        (None, None, _) => give_up(draft, &route, &means, votes, last_failure),
     }
 }
 
