@@ -33,6 +33,7 @@ pub struct Answerer {
     edition_number: u64,
     pub(super) edition: Arc<Edition>,
     pub(super) counters: Arc<Counters>,
+    worker: usize,
     clock: Clock,
     pub(super) unix_ms: u64,
     now: Instant,
@@ -66,6 +67,7 @@ impl Answerer {
             edition_number,
             edition,
             counters,
+            worker,
             clock: Clock::new(SystemTime::now()),
             unix_ms: super::fetch::unix_ms(),
             now: Instant::now(),
@@ -134,6 +136,9 @@ impl Answerer {
     pub fn record(&mut self, record: &Record) {
         self.counters.answers[record.part as usize].add(1);
         self.counters.body_bytes[record.part as usize].add(record.body_bytes);
+        if let Some(repo) = &record.repo {
+            repo.counts.add(self.worker, record.part.is_hit(), record.body_bytes);
+        }
         if let Some(log) = &mut self.log {
             let elapsed = self.now.saturating_duration_since(record.began);
             let line = Logged {
@@ -274,7 +279,8 @@ impl Answerer {
     ) -> Routed {
         let is_read = matches!(request.method(), Method::Get | Method::Head);
         let found = self.edition.repos.find(request.path());
-        let is_page = matches!(request.path(), b"/metrics" | b"/healthz" | b"*");
+        let is_repo_file = self.edition.repos.of_repo_file(request.path()).is_some();
+        let is_page = is_repo_file || matches!(request.path(), b"/metrics" | b"/healthz" | b"*");
         let has_origin = self.edition.settings.origin.is_some();
         let is_front = request.path() == b"/" && !has_origin;
         if (is_page || is_front || !matches!(found, repo::Found::NotRepo)) && !is_read {

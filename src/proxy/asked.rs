@@ -1,6 +1,7 @@
 //! `Asked`: what a client asked for, kept while its answer is under way; and `Record`, what the log says of it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::store::Key;
@@ -8,7 +9,7 @@ use crate::config::LogFormat;
 use crate::http::{FieldBlock, Method, Reply, Request, Version};
 use crate::worker::{Entry, Line, write_address, write_escaped, write_number};
 
-use super::repo::Route;
+use super::repo::{Repo, Route};
 
 /// What is asked for, and where it comes from.
 #[derive(Clone, Debug)]
@@ -42,7 +43,10 @@ pub struct Asked {
 
 impl Asked {
     /// What this request asks for.
-    pub fn new(request: &Request<'_>, reply: Reply, key: Key, url: &str, target: Target, record: Record) -> Asked {
+    pub fn new(request: &Request<'_>, reply: Reply, key: Key, url: &str, target: Target, mut record: Record) -> Asked {
+        if let Target::Repo(route) = &target {
+            record.repo = Some(Arc::clone(&route.repo));
+        }
         let mut fields = FieldBlock::new();
         for (name, value) in request.fields() {
             // They were valid when they came.
@@ -152,6 +156,8 @@ pub struct Record {
     pub body_bytes: u64,
     /// Who served it: a host, `-` for ourselves.
     pub server: Box<str>,
+    /// Whose file it is.
+    pub repo: Option<Arc<Repo>>,
 }
 
 impl Record {
@@ -169,6 +175,7 @@ impl Record {
             status: 0,
             body_bytes: 0,
             server: "-".into(),
+            repo: None,
         }
     }
 

@@ -43,6 +43,60 @@ impl Tally {
     }
 }
 
+/// Blocks in which a repo counts: a worker has one to itself where there are no more workers than that.
+const BLOCKS: usize = 16;
+
+/// What is counted of a repo's answers. Workers count in blocks on cache lines of their own.
+#[derive(Debug, Default)]
+pub struct RepoCounts {
+    blocks: [RepoBlock; BLOCKS],
+}
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct RepoBlock {
+    answers: Tally,
+    hits: Tally,
+    body_bytes: Tally,
+    hit_bytes: Tally,
+}
+
+/// Those of all workers, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RepoSums {
+    /// Answers.
+    pub answers: u64,
+    /// Of these, from the cache.
+    pub hits: u64,
+    /// Bytes of their bodies.
+    pub body_bytes: u64,
+    /// Bytes of those from the cache.
+    pub hit_bytes: u64,
+}
+
+impl RepoCounts {
+    /// An answer of worker `worker`.
+    pub fn add(&self, worker: usize, is_hit: bool, body_bytes: u64) {
+        let block = &self.blocks[worker % BLOCKS];
+        block.answers.add(1);
+        block.body_bytes.add(body_bytes);
+        if is_hit {
+            block.hits.add(1);
+            block.hit_bytes.add(body_bytes);
+        }
+    }
+
+    /// All of them.
+    pub fn sums(&self) -> RepoSums {
+        self.blocks.iter().fold(RepoSums::default(), |sums, block| RepoSums {
+            answers: sums.answers + block.answers.get(),
+            hits: sums.hits + block.hits.get(),
+            body_bytes: sums.body_bytes + block.body_bytes.get(),
+            hit_bytes: sums.hit_bytes + block.hit_bytes.get(),
+        })
+    }
+}
+
 /// What threads that fetch count.
 #[derive(Debug, Default)]
 pub struct FillCounts {

@@ -53,6 +53,7 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         page.counter(name, help, value);
     }
     gauges(&mut page, shared, unix_seconds);
+    repos(&mut page, edition);
     mirrors(&mut page, edition);
     connections(&mut page, shared.counters.iter().map(|block| &block.event_loop));
     page.out.extend_from_slice(b"# EOF\n");
@@ -80,6 +81,34 @@ fn gauges(page: &mut Text<'_>, shared: &Shared, unix_seconds: u64) {
         page.labelled(name, "", value);
     }
     page.counter("mirrorlistd_cache_evicted", "Objects evicted.", usage.evicted_count);
+}
+
+/// Names of repos are the operator's.
+fn repos(page: &mut Text<'_>, edition: &Edition) {
+    let repos = || edition.repos.iter().map(|repo| (&repo.settings.name, repo.counts.sums()));
+    page.family("mirrorlistd_proxy_repo_answers", "counter", "Answers by repo, and whether the cache had them.");
+    for (name, sums) in repos() {
+        for (word, value) in [("hit", sums.hits), ("miss", sums.answers - sums.hits)] {
+            page.labelled("mirrorlistd_proxy_repo_answers_total", &format!("repo=\"{name}\",cache=\"{word}\""), value);
+        }
+    }
+    page.family("mirrorlistd_proxy_repo_bytes", "counter", "Bytes of their bodies; hits are bytes saved.");
+    for (name, sums) in repos() {
+        for (word, value) in [("hit", sums.hit_bytes), ("miss", sums.body_bytes - sums.hit_bytes)] {
+            page.labelled("mirrorlistd_proxy_repo_bytes_total", &format!("repo=\"{name}\",cache=\"{word}\""), value);
+        }
+    }
+    page.family("mirrorlistd_proxy_repo_confirmed_seconds", "gauge", "Time since a mirror had what is shown.");
+    let now_ms = super::fetch::unix_ms();
+    for repo in edition.repos.iter() {
+        let shelves = repo.shelves.all();
+        let confirmed = shelves.iter().map(|(_, shelf)| shelf.confirmed_at_ms()).filter(|ms| *ms > 0).min();
+        if let Some(ms) = confirmed {
+            let labels = format!("repo=\"{}\"", repo.settings.name);
+            let seconds = now_ms.saturating_sub(ms) / 1000;
+            page.labelled("mirrorlistd_proxy_repo_confirmed_seconds", &labels, seconds);
+        }
+    }
 }
 
 /// Mirrors are the operator's, or of lists the operator named.

@@ -15,6 +15,7 @@
 //! - `spool`      the content of a request until all of it is there
 //! - `tunnel`     connections after CONNECT
 //! - `repo`       repos: what their URLs mean, their mirrors, their files
+//! - `front`      the front page: what it tells of repos
 //! - `page`       pages of our own; `metrics` and `counters`
 //!
 //! Not here: rules of caching and objects on the disk (`cache`), sockets (`reactor`, `upstream`).
@@ -28,6 +29,7 @@ mod delivery;
 mod edition;
 mod fetch;
 mod fill;
+mod front;
 mod head;
 mod lookup;
 mod metrics;

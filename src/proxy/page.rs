@@ -1,9 +1,8 @@
-//! Pages of our own: the repos, `/metrics`, `/healthz`.
-
-use std::io::Write;
+//! Pages of our own: the front page, a repo's `.repo` file, `/metrics`, `/healthz`.
 
 use super::answerer::{Answerer, Routed};
 use super::asked::Record;
+use super::front::{self, Facts};
 use super::head::{self, Framing};
 use super::metrics;
 use crate::http::{Reply, Request};
@@ -27,10 +26,27 @@ pub(super) fn answer(
             metrics::write(&answerer.shared, &answerer.edition, answerer.clock().unix_seconds(), &mut body);
             CONTENT_TYPE.trim_start_matches("Content-Type: ").trim_end().as_bytes()
         }
-        _ => {
+        path => {
             let host = request.authority().and_then(|host| str::from_utf8(host).ok());
-            repos(answerer, host.unwrap_or(&answerer.edition.name_and_port), &mut body);
-            b"text/plain; charset=utf-8"
+            let host = host.unwrap_or(&answerer.edition.name_and_port);
+            match answerer.edition.repos.of_repo_file(path) {
+                Some(repo) => {
+                    body.extend_from_slice(front::repo_file(&repo.settings.name, host).as_bytes());
+                    b"text/plain; charset=utf-8"
+                }
+                None => {
+                    let usage = answerer.shared.store.usage();
+                    let facts = Facts::of(&answerer.edition, &usage, answerer.unix_ms);
+                    let wants_json = request.query().is_some_and(|query| query == b"format=json");
+                    if wants_json {
+                        front::json(&facts, &mut body);
+                        b"application/json"
+                    } else {
+                        front::html(&facts, host, &mut body);
+                        b"text/html; charset=utf-8"
+                    }
+                }
+            }
         }
     };
     record.status = 200;
@@ -38,37 +54,15 @@ pub(super) fn answer(
     head::field(out, b"Date", answerer.clock().http_date());
     head::field(out, b"Content-Type", kind);
     head::field(out, b"Cache-Control", b"no-store");
+    head::field(out, b"X-Content-Type-Options", b"nosniff");
+    if kind.starts_with(b"text/html") {
+        head::field(out, b"Content-Security-Policy", front::POLICY.as_bytes());
+        head::field(out, b"Referrer-Policy", b"no-referrer");
+    }
     head::end(out, answerer.reply(reply), Framing::Length(body.len() as u64));
     if !reply.is_head() {
         out.extend_from_slice(&body);
         record.body_bytes = body.len() as u64;
     }
     Routed::Done(record)
-}
-
-/// The repos, their mirrors, the cache, and for each repo what a client's `.repo` file says. Writing into a vector cannot
-/// fail.
-fn repos(answerer: &Answerer, host: &str, out: &mut Vec<u8>) {
-    let edition = &answerer.edition;
-    let usage = answerer.shared.store.usage();
-    let _ = writeln!(
-        out,
-        "# {}: {} objects, {} of {} MiB{}",
-        edition.name,
-        usage.object_count,
-        usage.object_bytes >> 20,
-        edition.settings.cache_bytes_max >> 20,
-        if edition.settings.offline { ", offline" } else { "" }
-    );
-    for repo in edition.repos.iter() {
-        let name = &repo.settings.name;
-        let _ = write!(
-            out,
-            "\n[{name}]\nname={name}\nbaseurl=http://{host}/{name}/$releasever/$basearch/\nenabled=1\ngpgcheck=1\n"
-        );
-        for told in repo.mirrors.standings() {
-            let state = if told.is_avoided { "avoided" } else { "good" };
-            let _ = writeln!(out, "# mirror {}: {} served, {} failed, {state}", told.base, told.served, told.failed);
-        }
-    }
 }

@@ -53,6 +53,12 @@ impl Table {
         self.sections.iter().map(|section| section.hashes.len()).sum()
     }
 
+    /// How long all of them are together, as far as that is known, bytes.
+    pub fn bytes(&self) -> u64 {
+        let lengths = self.sections.iter().flat_map(|section| section.lengths.iter());
+        lengths.filter(|bytes| **bytes != UNKNOWN).fold(0, |sum, bytes| sum.saturating_add(*bytes))
+    }
+
     /// As it is kept in a file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();

@@ -239,7 +239,6 @@ waits() { repomd_sum >"$W/null" && said 'state=waiting'; }
 until_true 60 waits || fail "a generation without metadata was not waited for"
 shows "$FOURTH" || fail "a repomd.xml is shown of which no mirror has the metadata"
 for mirror in a b c; do cp "$W/master/$primary" "$W/www-$mirror/ember/9/x86_64/$primary"; done
-curl -sS -o "$W/null" -X PURGE "$REPO/$primary"
 until_true 120 shows "$FIFTH" || fail "the repomd.xml is not shown after its metadata came"
 ok "a repomd.xml is shown when what it names is here, and not before"
 
@@ -248,6 +247,7 @@ kill -9 "$PROXY"
 wait "$PROXY" 2>/dev/null || true
 for mirror in a b c; do stop_mirror "$mirror"; done
 mv "$W/proxy.log" "$W/proxy-before.log"
+rm "$W/proxy.out"
 start_proxy
 [ "$(repomd_sum)" = "$FIFTH" ] || fail "another repomd.xml after the restart"
 [ "$(get "$V4/ember@${FIRST:0:12}/9/x86_64/$HELLO")" = "$old_hello" ] || fail "no frozen view after the restart"

@@ -10,6 +10,7 @@ use super::mirrors::Mirrors;
 use super::shelves::Shelves;
 use crate::cache::store::Key;
 use crate::config::{ProxyRepo, RepoSource};
+use crate::proxy::counters::RepoCounts;
 use crate::repodata::spelled;
 use crate::shelf::{Generation, Known, Shelf, View};
 use crate::upstream::literal;
@@ -31,6 +32,8 @@ pub struct Repo {
     pub mirrors: Arc<Mirrors>,
     /// What is known of its files.
     pub shelves: Arc<Shelves>,
+    /// What is counted of its answers.
+    pub counts: Arc<RepoCounts>,
 }
 
 impl fmt::Debug for Repo {
@@ -101,11 +104,20 @@ impl Repos {
         let mut by_name = BTreeMap::new();
         for repo in settings {
             let kept = old.and_then(|old| old.by_name.get(&repo.name)).filter(|old| old.settings.source == repo.source);
-            let (mirrors, shelves) = match kept {
-                Some(kept) => (Arc::clone(&kept.mirrors), Arc::clone(&kept.shelves)),
-                None => (Arc::new(Mirrors::new(repo.source.clone(), lists.cloned())), Arc::default()),
+            let settings = repo.clone();
+            let made = match kept {
+                Some(kept) => Repo {
+                    settings,
+                    mirrors: Arc::clone(&kept.mirrors),
+                    shelves: Arc::clone(&kept.shelves),
+                    counts: Arc::clone(&kept.counts),
+                },
+                None => {
+                    let mirrors = Arc::new(Mirrors::new(repo.source.clone(), lists.cloned()));
+                    Repo { settings, mirrors, shelves: Arc::default(), counts: Arc::default() }
+                }
             };
-            by_name.insert(repo.name.clone(), Arc::new(Repo { settings: repo.clone(), mirrors, shelves }));
+            by_name.insert(repo.name.clone(), Arc::new(made));
         }
         Repos { by_name }
     }
@@ -113,6 +125,12 @@ impl Repos {
     /// In the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Repo>> {
         self.by_name.values()
+    }
+
+    /// The repo whose `.repo` file has this path.
+    pub fn of_repo_file(&self, path: &[u8]) -> Option<&Arc<Repo>> {
+        let name = str::from_utf8(path).ok()?.strip_prefix('/')?.strip_suffix(".repo")?;
+        self.by_name.get(name)
     }
 
     /// What a path (percent-encoded, without a query) is.
