@@ -7,6 +7,13 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Copy, Debug)]
 pub struct Size(pub u64);
 
+impl Size {
+    /// The size of so many bytes, for templates, which lend what they have.
+    pub fn of(value: &u64) -> Size {
+        Size(*value)
+    }
+}
+
 impl fmt::Display for Size {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = |unit: u64| (u128::from(self.0) * 10 / u128::from(unit)) as u64;
@@ -22,6 +29,13 @@ impl fmt::Display for Size {
 /// A number with its digits in groups: `1,234`.
 #[derive(Clone, Copy, Debug)]
 pub struct Count(pub u64);
+
+impl Count {
+    /// So many, for templates, which lend what they have.
+    pub fn of(value: &u64) -> Count {
+        Count(*value)
+    }
+}
 
 impl fmt::Display for Count {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
