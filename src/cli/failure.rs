@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::cache::store::StoreError as CacheError;
 use crate::daemon::{GeoError, RunError, SourcesError};
 use crate::snapshot::StoreError;
 use crate::verdicts::StateError;
@@ -61,6 +62,18 @@ impl From<StoreError> for Failure {
             }
             StoreError::NoOlder { .. } | StoreError::Unsound(_) => Failure::Guard(error.to_string()),
             _ => Failure::Input(error.to_string()),
+        }
+    }
+}
+
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Failure {
+        match &error {
+            CacheError::Locked { .. } => Failure::Guard(error.to_string()),
+            CacheError::System { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Failure::Input(error.to_string())
+            }
+            _ => Failure::System(error.to_string()),
         }
     }
 }
