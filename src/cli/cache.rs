@@ -1,7 +1,7 @@
 //! `mirrorlistd cache`: what is in the proxy's cache.
 //!
-//! `ls`, `stat` and `verify` read files and change nothing: they may be used while a proxy runs. `purge` takes the cache's
-//! lock; of a running proxy, PURGE removes.
+//! `ls`, `stat` and `verify` read files and change nothing: they may be used while a proxy runs. `purge` takes the
+//! cache's lock; in a running proxy the method PURGE removes.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};

@@ -43,7 +43,8 @@ pub(super) type Millis = u64;
 const HEURISTIC_STATUSES: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
 
 impl Response<'_> {
-    /// The time in its Date field, seconds since 1970; when it was received, if there is none (RFC 9110, section 6.6.1).
+    /// The time in its Date field, seconds since 1970; when it was received, if there is none (RFC 9110, section
+    /// 6.6.1).
     fn date_seconds(&self) -> u64 {
         let date = self.fields.only("date").and_then(|date| date::parse(date, self.responded_at_ms));
         date.unwrap_or(self.responded_at_ms / 1000)

@@ -32,7 +32,7 @@ const STEP_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub struct Draft {
     shared: Arc<Shared>,
     filling: Arc<Filling>,
-    writing: Option<Writing>,
+    writing: Option<Box<Writing>>,
     has_outcome: bool,
 }
 
@@ -109,7 +109,7 @@ impl Draft {
         })?;
         let file = Arc::new(file);
         self.filling.open(metadata.head.clone(), file.clone(), shape.body_offset, body_bytes);
-        self.writing = Some(Writing {
+        self.writing = Some(Box::new(Writing {
             path,
             stamp,
             file,
@@ -120,7 +120,7 @@ impl Draft {
             written_bytes: 0,
             holds_back,
             digests: Digests::new(holds_back),
-        });
+        }));
         Ok(())
     }
 

@@ -4,8 +4,8 @@
 //!
 //! Eviction is LFU with dynamic aging (LFUDA): an object's priority is how often it was used plus the age of the cache,
 //! and the age is the priority of what was evicted last. What was popular long ago gives way to what is used now, and
-//! objects that are used once, in a scan, give way to each other. M. Arlitt, L. Cherkasova, J. Dilley, R. Friedrich, T. Jin:
-//! "Evaluating Content Management Techniques for Web Proxy Caches", 1999; Squid has it as `heap LFUDA`.
+//! objects that are used once, in a scan, give way to each other. M. Arlitt, L. Cherkasova, J. Dilley, R. Friedrich,
+//! T. Jin: "Evaluating Content Management Techniques for Web Proxy Caches", 1999; Squid has it as `heap LFUDA`.
 //!
 //! A use only raises a number in the record. The queue holds priorities as they were, never higher than they are: what
 //! comes out of it with an old one goes back with the one it has now.
@@ -335,7 +335,8 @@ mod tests {
                     }
                     4 => {
                         let expected = model.evict();
-                        prop_assert_eq!(index.evict().map(|removed| removed.id), expected.map(|n| ObjectId::of(&key(n), b"")));
+                        let expected = expected.map(|number| ObjectId::of(&key(number), b""));
+                        prop_assert_eq!(index.evict().map(|removed| removed.id), expected);
                     }
                     5 => {
                         let found = model.records.iter_mut().find(|record| record.0 == number);

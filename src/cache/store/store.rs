@@ -185,8 +185,8 @@ impl Store {
         let _ = self.shared.reserve(0);
     }
 
-    /// What there is for a key and a request's fields (for Vary), in one step: of any number of callers at most one gets
-    /// `Miss`. A hit counts as a use. May read a block from the disk, when the object was not asked for lately.
+    /// What there is for a key and a request's fields (for Vary), in one step: of any number of callers at most one
+    /// gets `Miss`. A hit counts as a use. May read a block from the disk, when the object was not asked for lately.
     pub fn lookup(&self, key: &Key, request: Fields<'_>) -> Lookup {
         if let Some(entry) = self.entry(key, request, true) {
             return Lookup::Hit(entry);
@@ -321,7 +321,7 @@ impl Store {
     pub fn pin(&self, key: &Key) -> bool {
         let mut state = self.shared.state();
         let ids = state.index.of_key(key);
-        ids.into_iter().fold(false, |any, id| state.index.pin(id) || any)
+        ids.into_iter().filter(|id| state.index.pin(*id)).count() > 0
     }
 
     /// Takes one pin back.
