@@ -61,8 +61,8 @@ impl Response<'_> {
         // In whole seconds, because a Date field has no others.
         let apparent_ms = (self.responded_at_ms / 1000).saturating_sub(self.date_seconds()) * 1000;
         let delay_ms = self.responded_at_ms.saturating_sub(self.requested_at_ms);
-        let corrected_ms = u64::from(self.age_seconds()) * 1000 + delay_ms;
-        apparent_ms.max(corrected_ms) + now_ms.saturating_sub(self.responded_at_ms)
+        let corrected_ms = (u64::from(self.age_seconds()) * 1000).saturating_add(delay_ms);
+        apparent_ms.max(corrected_ms).saturating_add(now_ms.saturating_sub(self.responded_at_ms))
     }
 
     /// How long it is fresh in all, milliseconds (RFC 9111, section 4.2.1).

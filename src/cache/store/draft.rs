@@ -91,6 +91,9 @@ impl Draft {
         body_bytes: Option<u64>,
         holds_back: bool,
     ) -> Result<(), StoreError> {
+        if self.writing.is_some() {
+            return Err(StoreError::Begun);
+        }
         let key = self.filling.key().text().to_string();
         let metadata = Metadata { key, head, label, body_bytes: 0, body_xxh3: 0, body_sha256: None };
         let shape = Shape::for_metadata(&metadata)?;

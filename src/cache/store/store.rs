@@ -97,6 +97,9 @@ pub enum StoreError {
         /// The first byte that differs, or shortly before it.
         offset_bytes: u64,
     },
+    /// A draft has one head.
+    #[error("this draft has its head already")]
+    Begun,
     /// The object was evicted, replaced or removed meanwhile.
     #[error("the object is no longer in the cache")]
     Gone,
