@@ -1,5 +1,6 @@
 //! The store as a whole: what its users rely on.
 
+mod crowd;
 mod faults;
 mod limits;
 
