@@ -84,6 +84,19 @@ impl Index {
         self.records.keys().copied().collect()
     }
 
+    /// How often each was used.
+    pub fn uses(&self) -> impl Iterator<Item = (ObjectId, u32)> {
+        self.records.iter().map(|(id, record)| (*id, record.use_count))
+    }
+
+    /// Takes over how often an object was used before. Its place in the queue is found when it comes up.
+    pub fn set_use_count(&mut self, id: ObjectId, use_count: u32) {
+        if let Some(record) = self.records.get_mut(&id) {
+            record.use_count = record.use_count.max(use_count);
+            record.priority = self.age + u64::from(record.use_count);
+        }
+    }
+
     pub fn get(&self, id: ObjectId) -> Option<&Record> {
         self.records.get(&id)
     }

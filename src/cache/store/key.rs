@@ -47,6 +47,17 @@ impl ObjectId {
         ObjectId { of_key: (key.hash >> 64) as u64, of_variant: key.hash as u64 ^ of_variant }
     }
 
+    /// As it is kept.
+    pub fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.of_key) << 64 | u128::from(self.of_variant)).to_le_bytes()
+    }
+
+    /// Of what was kept.
+    pub fn from_bytes(bytes: [u8; 16]) -> ObjectId {
+        let both = u128::from_le_bytes(bytes);
+        ObjectId { of_key: (both >> 64) as u64, of_variant: both as u64 }
+    }
+
     /// The folder and the name of its file, below `objects`.
     pub fn path(self) -> String {
         let name = format!("{:016x}{:016x}", self.of_key, self.of_variant);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::disk::{Disk, System};
 use super::draft::Draft;
@@ -176,6 +177,7 @@ impl Store {
         let shared = Arc::new(Shared::new(folder, disk, State::default(), lock));
         scan::fill(&shared, &mut state)?;
         *shared.state() = state;
+        shared.is_filled.store(true, Ordering::Relaxed);
         let store = Store { shared };
         store.set_limits(limits);
         Ok(store)
