@@ -66,6 +66,18 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Failure {
+        match &error {
+            CacheError::Locked { .. } => Failure::Guard(error.to_string()),
+            CacheError::System { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Failure::Input(error.to_string())
+            }
+            _ => Failure::System(error.to_string()),
+        }
+    }
+}
+
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Failure {
         match &error {

@@ -8,6 +8,7 @@
 //! - `publish`    where a snapshot that was made goes
 //! - `check`      read the lists and tell of every problem
 //! - `plan`       lists and verdicts → what would change, what the guard says, the publication
+//! - `cache`      what is in the proxy's cache
 //! - `clouds`     bring the address ranges of clouds up to date
 //! - `export`     lists for other people's frontends
 //! - `lookup`     explain an answer
@@ -18,6 +19,7 @@
 //! - `geoip`      compile and ask GeoIP tables
 
 mod build;
+mod cache;
 mod check;
 mod clouds;
 mod crawl;
@@ -57,6 +59,8 @@ enum Command {
     Check(check::Args),
     Plan(plan::Args),
     #[command(subcommand)]
+    Cache(cache::Command),
+    #[command(subcommand)]
     Clouds(clouds::Command),
     #[command(subcommand)]
     Export(export::Command),
@@ -81,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Cache(command) => cache::run(&command),
         Command::Clouds(command) => clouds::run(command),
         Command::Export(command) => export::run(command),
         Command::Lookup(args) => lookup::run(&args),

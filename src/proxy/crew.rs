@@ -149,7 +149,9 @@ mod tests {
         // The thread may still be there when this comes: then it waits until another is started by the next.
         while finished.try_recv().is_err() {
             let done = done.clone();
-            let _ = crew.run(move || drop(done.send(())));
+            let _ = crew.run(move || {
+                let _ = done.send(());
+            });
             thread::yield_now();
         }
     }

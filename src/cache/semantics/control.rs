@@ -107,8 +107,8 @@ impl Control {
     }
 }
 
-/// The fields that `no-cache="…"` and `private="…"` list: a shared cache does not store them (RFC 9111, sections 5.2.2.4
-/// and 5.2.2.7).
+/// The fields that `no-cache="…"` and `private="…"` list: a shared cache does not store them (RFC 9111, sections
+/// 5.2.2.4 and 5.2.2.7).
 pub(super) fn withheld_fields<'a>(fields: Fields<'a>) -> impl Iterator<Item = &'a [u8]> {
     fields
         .members("cache-control")

@@ -43,7 +43,8 @@ pub(super) type Millis = u64;
 const HEURISTIC_STATUSES: [u16; 11] = [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501];
 
 impl Response<'_> {
-    /// The time in its Date field, seconds since 1970; when it was received, if there is none (RFC 9110, section 6.6.1).
+    /// The time in its Date field, seconds since 1970; when it was received, if there is none (RFC 9110, section
+    /// 6.6.1).
     fn date_seconds(&self) -> u64 {
         let date = self.fields.only("date").and_then(|date| date::parse(date, self.responded_at_ms));
         date.unwrap_or(self.responded_at_ms / 1000)
@@ -60,8 +61,8 @@ impl Response<'_> {
         // In whole seconds, because a Date field has no others.
         let apparent_ms = (self.responded_at_ms / 1000).saturating_sub(self.date_seconds()) * 1000;
         let delay_ms = self.responded_at_ms.saturating_sub(self.requested_at_ms);
-        let corrected_ms = u64::from(self.age_seconds()) * 1000 + delay_ms;
-        apparent_ms.max(corrected_ms) + now_ms.saturating_sub(self.responded_at_ms)
+        let corrected_ms = (u64::from(self.age_seconds()) * 1000).saturating_add(delay_ms);
+        apparent_ms.max(corrected_ms).saturating_add(now_ms.saturating_sub(self.responded_at_ms))
     }
 
     /// How long it is fresh in all, milliseconds (RFC 9111, section 4.2.1).

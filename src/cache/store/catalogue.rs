@@ -37,22 +37,25 @@ impl Catalogue {
     }
 
     /// Hands every object to `each`, or the path of a file that should be one and is damaged, in the order of their
-    /// names. What goes away meanwhile is passed over.
-    pub fn for_each(&self, each: &mut dyn FnMut(Result<Listed, PathBuf>)) -> Result<(), StoreError> {
+    /// names, for as long as that says true. What goes away meanwhile is passed over.
+    pub fn for_each(&self, each: &mut dyn FnMut(Result<Listed, PathBuf>) -> bool) -> Result<(), StoreError> {
         let mut objects = scan::objects(&System, &self.folder)?;
         objects.sort_unstable();
         for (_, path) in objects {
-            match reader::read(&System, &path) {
-                Ok(Some(found)) => each(Ok(Listed {
+            let found = match File::open(&path).and_then(|file| reader::examine(&System, file)) {
+                Ok(Some(found)) => Ok(Listed {
                     file_bytes: found.file_bytes(),
                     body_offset: found.shape.body_offset,
                     path,
                     metadata: found.metadata,
                     file: found.file,
-                })),
-                Ok(None) => each(Err(path)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                }),
+                Ok(None) => Err(path),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(source) => return Err(system("read", &path, source)),
+            };
+            if !each(found) {
+                break;
             }
         }
         Ok(())

@@ -32,7 +32,7 @@ const STEP_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub struct Draft {
     shared: Arc<Shared>,
     filling: Arc<Filling>,
-    writing: Option<Writing>,
+    writing: Option<Box<Writing>>,
     has_outcome: bool,
 }
 
@@ -91,6 +91,9 @@ impl Draft {
         body_bytes: Option<u64>,
         holds_back: bool,
     ) -> Result<(), StoreError> {
+        if self.writing.is_some() {
+            return Err(StoreError::Begun);
+        }
         let key = self.filling.key().text().to_string();
         let metadata = Metadata { key, head, label, body_bytes: 0, body_xxh3: 0, body_sha256: None };
         let shape = Shape::for_metadata(&metadata)?;
@@ -109,7 +112,7 @@ impl Draft {
         })?;
         let file = Arc::new(file);
         self.filling.open(metadata.head.clone(), file.clone(), shape.body_offset, body_bytes);
-        self.writing = Some(Writing {
+        self.writing = Some(Box::new(Writing {
             path,
             stamp,
             file,
@@ -120,7 +123,7 @@ impl Draft {
             written_bytes: 0,
             holds_back,
             digests: Digests::new(holds_back),
-        });
+        }));
         Ok(())
     }
 

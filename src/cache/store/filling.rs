@@ -12,7 +12,7 @@ use super::metadata::Head;
 
 /// Who is told that a filling has moved: an event loop, mostly.
 pub trait Wake: Send + Sync {
-    /// Called from the writer's thread after every step forward: must be quick and may not block.
+    /// Called from the writer's thread after every step forward: must be quick, and may neither block nor call `watch`.
     fn wake(&self);
 }
 
@@ -25,7 +25,8 @@ pub enum Progress {
     Streaming,
     /// The body is whole and right, all of it is visible. `entry` follows when it is on the disk.
     Complete,
-    /// There will be no object, and whoever waits may ask for it himself: the response is not to be shared.
+    /// There will be no object: the response is not to be shared. Whoever waits fetches for himself, without a draft:
+    /// with one they would all wait for each other, one after the other.
     Declined,
     /// It ended with a `failure`. What was visible is no whole body.
     Failed,

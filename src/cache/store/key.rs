@@ -34,24 +34,42 @@ impl Key {
 
 /// What a stored object is called in the index and on the disk: a key's hash, and that of the variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ObjectId(pub u128);
+pub(super) struct ObjectId {
+    /// What all variants of a key have in common.
+    pub of_key: u64,
+    of_variant: u64,
+}
 
 impl ObjectId {
     /// Of a key and one of its variants, which is empty when there is only one.
     pub fn of(key: &Key, variant: &[u8]) -> ObjectId {
-        ObjectId(if variant.is_empty() { key.hash } else { key.hash ^ u128::from(xxh3_64(variant)) })
+        let of_variant = if variant.is_empty() { 0 } else { xxh3_64(variant) };
+        ObjectId { of_key: (key.hash >> 64) as u64, of_variant: key.hash as u64 ^ of_variant }
+    }
+
+    /// As it is kept.
+    pub fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.of_key) << 64 | u128::from(self.of_variant)).to_le_bytes()
+    }
+
+    /// Of what was kept.
+    pub fn from_bytes(bytes: [u8; 16]) -> ObjectId {
+        let both = u128::from_le_bytes(bytes);
+        ObjectId { of_key: (both >> 64) as u64, of_variant: both as u64 }
     }
 
     /// The folder and the name of its file, below `objects`.
     pub fn path(self) -> String {
-        let name = format!("{:032x}", self.0);
+        let name = format!("{:016x}{:016x}", self.of_key, self.of_variant);
         format!("{}/{name}", &name[..2])
     }
 
     /// Of a file's name.
     pub fn from_name(name: &str) -> Option<ObjectId> {
         let good = name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        good.then(|| u128::from_str_radix(name, 16).ok().map(ObjectId))?
+        let (of_key, of_variant) = name.split_at_checked(16).filter(|_| good)?;
+        let number = |digits| u64::from_str_radix(digits, 16).ok();
+        Some(ObjectId { of_key: number(of_key)?, of_variant: number(of_variant)? })
     }
 }
 

@@ -7,9 +7,9 @@
 //! offset  body                     `offset` is a multiple of 4,096
 //! ```
 //!
-//! Each slot has a checksum and a number. The slot that is whole and has the higher number counts: new metadata goes into
-//! the other slot, so that at every moment one of them is whole. All numbers are little-endian. Not here: reading and
-//! writing files.
+//! Each slot has a checksum and a number. The slot that is whole and has the higher number counts: new metadata goes
+//! into the other slot, so that at every moment one of them is whole. All numbers are little-endian. Not here: reading
+//! and writing files.
 
 use xxhash_rust::xxh3::xxh3_64;
 use zerocopy::little_endian::{U16, U32, U64};
@@ -274,7 +274,7 @@ mod tests {
         for fields_bytes in [0, 100, 2000, 60_000] {
             let metadata = metadata(fields_bytes);
             let shape = Shape::for_metadata(&metadata).unwrap();
-            assert!(shape.body_offset % 4096 == 0 && shape.slot_bytes >= encoded_bytes(&metadata) + 512);
+            assert!(shape.body_offset.is_multiple_of(4096) && shape.slot_bytes >= encoded_bytes(&metadata) + 512);
             let file = file(shape, [&encode(&metadata, 1), &[]]);
             assert_eq!(Shape::read(&file), Some(shape));
             assert_eq!(shape.metadata(&file), Some((Slot::FIRST, metadata)));

@@ -11,6 +11,7 @@
 //! - `index`     which objects there are, and who has to go first
 //! - `layout`    how an object lies in its file; `reader` reads that
 //! - `scan`      what is done at the start: lock, clean up, fill the index
+//! - `uses`      how often objects were used, over an orderly end
 //! - `disk`      what is done to files at all
 //!
 //! Not here: what may be stored and when it may be used (`semantics`), fetching.
@@ -29,6 +30,7 @@ mod scan;
 mod shared;
 #[allow(clippy::module_inception, reason = "the room is named for what is in its middle")]
 mod store;
+mod uses;
 
 pub use catalogue::{Catalogue, Listed};
 pub use draft::{Draft, HELD_BACK_BYTES};

@@ -37,7 +37,11 @@ pub(super) fn file_bytes(body_offset: u64, body_bytes: u64) -> u64 {
 
 /// Opens an object's file. `None` when it is damaged.
 pub(super) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<Found>> {
-    let file = disk.open(path)?;
+    examine(disk, disk.open(path)?)
+}
+
+/// Reads an object's file. `None` when it is damaged.
+pub(super) fn examine(disk: &dyn Disk, file: File) -> io::Result<Option<Found>> {
     let mut head = vec![0; BLOCK_BYTES as usize];
     let length = disk.read_at(&file, &mut head, 0)?;
     head.truncate(length);

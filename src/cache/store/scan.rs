@@ -9,6 +9,7 @@ use super::key::{Key, ObjectId};
 use super::reader;
 use super::shared::{DRAFTS, OBJECTS, Shared, State, system};
 use super::store::StoreError;
+use super::uses;
 
 /// Name of the file that whoever has the store locks.
 pub(super) const LOCK: &str = "lock";
@@ -66,9 +67,11 @@ pub(super) fn fill(shared: &Shared, state: &mut State) -> Result<(), StoreError>
         }
     }
     found.sort_by_key(|(responded_at_ms, ..)| *responded_at_ms);
+    let uses = uses::read(&*shared.disk, &shared.folder);
     for (_, key, variant, file_bytes) in found {
-        let (_, removed) = state.index.insert(&key, &variant, file_bytes, shared.stamp());
+        let (id, removed) = state.index.insert(&key, &variant, file_bytes, shared.stamp());
         shared.remove_files(removed);
+        state.index.set_use_count(id, uses.get(&id).copied().unwrap_or(0));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::Disk;
@@ -19,6 +19,7 @@ use super::layout::{self, Shape};
 use super::metadata::{Head, Label, Metadata};
 use super::reader;
 use super::store::{Absence, Limits, StoreError};
+use super::uses;
 
 /// Folder of the objects, in folders by the first two digits of their ids.
 pub(super) const OBJECTS: &str = "objects";
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub state: Mutex<State>,
     changes: Mutex<()>,
     last_stamp: AtomicU64,
+    /// The index was filled: at the end there is something to keep.
+    pub is_filled: AtomicBool,
     /// Locked for as long as the store is open.
     pub _lock: File,
 }
@@ -59,6 +62,7 @@ impl Shared {
             state: Mutex::new(state),
             changes: Mutex::default(),
             last_stamp: AtomicU64::new(0),
+            is_filled: AtomicBool::new(false),
             _lock: lock,
         }
     }
@@ -238,6 +242,15 @@ impl Shared {
         let open_max = state.limits.open_entries_max;
         state.index.keep_open(entry.id, &updated, open_max);
         Ok(updated)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.is_filled.load(Ordering::Relaxed) {
+            // It is a hint for the next start, which does without.
+            let _ = uses::write(&*self.disk, &self.folder, self.state().index.uses());
+        }
     }
 }
 

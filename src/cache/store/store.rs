@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::disk::{Disk, System};
 use super::draft::Draft;
@@ -97,6 +98,9 @@ pub enum StoreError {
         /// The first byte that differs, or shortly before it.
         offset_bytes: u64,
     },
+    /// A draft has one head.
+    #[error("this draft has its head already")]
+    Begun,
     /// The object was evicted, replaced or removed meanwhile.
     #[error("the object is no longer in the cache")]
     Gone,
@@ -173,6 +177,7 @@ impl Store {
         let shared = Arc::new(Shared::new(folder, disk, State::default(), lock));
         scan::fill(&shared, &mut state)?;
         *shared.state() = state;
+        shared.is_filled.store(true, Ordering::Relaxed);
         let store = Store { shared };
         store.set_limits(limits);
         Ok(store)
@@ -185,8 +190,8 @@ impl Store {
         let _ = self.shared.reserve(0);
     }
 
-    /// What there is for a key and a request's fields (for Vary), in one step: of any number of callers at most one gets
-    /// `Miss`. A hit counts as a use. May read a block from the disk, when the object was not asked for lately.
+    /// What there is for a key and a request's fields (for Vary), in one step: of any number of callers at most one
+    /// gets `Miss`. A hit counts as a use. May read a block from the disk, when the object was not asked for lately.
     pub fn lookup(&self, key: &Key, request: Fields<'_>) -> Lookup {
         if let Some(entry) = self.entry(key, request, true) {
             return Lookup::Hit(entry);
@@ -321,7 +326,7 @@ impl Store {
     pub fn pin(&self, key: &Key) -> bool {
         let mut state = self.shared.state();
         let ids = state.index.of_key(key);
-        ids.into_iter().fold(false, |any, id| state.index.pin(id) || any)
+        ids.into_iter().filter(|id| state.index.pin(*id)).count() > 0
     }
 
     /// Takes one pin back.

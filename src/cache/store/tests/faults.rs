@@ -132,13 +132,14 @@ fn check(folder: &Path, store: &Store, context: &str) {
     let mut count = 0;
     Catalogue::of(folder)
         .for_each(&mut |found| {
-            let Ok(found) = found else { return };
+            let Ok(found) = found else { return true };
             let entry = store.find(&key(&found.metadata.key), Fields::NONE);
             let entry = entry.unwrap_or_else(|| panic!("{context}: {} is not in the index", found.metadata.key));
             let expected = body(&found.metadata.key, found.metadata.head.status);
             assert!(body_of(&entry) == expected, "{context}: {} has wrong bytes", found.metadata.key);
             assert!(found.is_body_right().unwrap(), "{context}");
             count += 1;
+            true
         })
         .unwrap();
     let usage = store.usage();

@@ -47,6 +47,24 @@ fn room_is_made_before_it_is_needed() {
 }
 
 #[test]
+fn what_is_popular_stays_so_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let store = open(folder.path(), limits(24 * KIB));
+        for name in ["a", "b", "c"] {
+            put(&store, &key(name), head(200), b"x").unwrap();
+        }
+        (0..5).for_each(|_| drop(hit(&store, &key("a"))));
+    }
+    let store = open(folder.path(), limits(24 * KIB));
+    for name in ["d", "e", "f", "g"] {
+        put(&store, &key(name), head(200), b"x").unwrap();
+    }
+    let there = ["a", "b", "c"].map(|name| store.find(&key(name), Fields::NONE).is_some());
+    assert_eq!(there, [true, false, false]);
+}
+
+#[test]
 fn pinned_objects_stay() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path(), limits(24 * KIB));

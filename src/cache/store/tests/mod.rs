@@ -1,5 +1,6 @@
 //! The store as a whole: what its users rely on.
 
+mod crowd;
 mod faults;
 mod limits;
 
@@ -341,7 +342,12 @@ fn damage_is_found() {
         }
         let mut paths = Vec::new();
         let catalogue = Catalogue::of(folder.path());
-        catalogue.for_each(&mut |found| paths.push(found.map(|it| (it.metadata.key, it.path)).unwrap())).unwrap();
+        catalogue
+            .for_each(&mut |found| {
+                paths.push(found.map(|it| (it.metadata.key, it.path)).unwrap());
+                true
+            })
+            .unwrap();
         paths
     };
     for (name, path) in &paths {
@@ -360,7 +366,8 @@ fn damage_is_found() {
     let catalogue = Catalogue::of(folder.path());
     catalogue
         .for_each(&mut |found| {
-            verdicts.push(found.ok().map(|it| (it.metadata.key.clone(), it.is_body_right().unwrap())))
+            verdicts.push(found.ok().map(|it| (it.metadata.key.clone(), it.is_body_right().unwrap())));
+            true
         })
         .unwrap();
     verdicts.sort();
