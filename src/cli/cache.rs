@@ -1,7 +1,7 @@
 //! `mirrorlistd cache`: what is in the proxy's cache.
 //!
 //! `ls`, `stat` and `verify` read files and change nothing: they may be used while a proxy runs. `purge` takes the
-//! cache's lock; in a running proxy the method PURGE removes.
+//! cache's lock; in a running proxy the method PURGE removes. `prefetch` asks a running proxy (`prefetch.rs`).
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::failure::Failure;
+use super::prefetch;
 use crate::cache::store::{Catalogue, Key, Limits, Listed, Store};
 
 /// See, check and empty the proxy's cache.
@@ -22,6 +23,8 @@ pub enum Command {
     Purge(PurgeArgs),
     /// Read every object and hold it against its checksums; exit 1 when one is damaged.
     Verify(VerifyArgs),
+    /// Have a running proxy fetch a repo's metadata and packages before clients ask for them.
+    Prefetch(prefetch::Args),
 }
 
 /// What to list.
@@ -80,6 +83,7 @@ pub fn run(command: &Command) -> Result<(), Failure> {
         Command::Stat(args) => stat(args, &mut out),
         Command::Purge(args) => purge(args, &mut out),
         Command::Verify(args) => verify(args, &mut out),
+        Command::Prefetch(args) => prefetch::run(args, &mut out),
     };
     // Who reads no further wants no more.
     match out.flush() {

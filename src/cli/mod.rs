@@ -5,6 +5,7 @@
 //! - `proxy`      repos by stable URLs, and a caching forward proxy
 //! - `crawl`      look at every mirror, keep what was found, publish what follows
 //! - `build`      lists → snapshot, published
+//! - `prefetch`   what the cache will be asked for, fetched before
 //! - `publish`    where a snapshot that was made goes
 //! - `check`      read the lists and tell of every problem
 //! - `plan`       lists and verdicts → what would change, what the guard says, the publication
@@ -30,6 +31,7 @@ mod import;
 mod lookup;
 mod mirrors;
 mod plan;
+mod prefetch;
 mod proxy;
 mod publish;
 mod rollback;

@@ -108,11 +108,12 @@ pub fn restore(store: &Store, folder: &Path, repos: &Repos) -> Result<(), StoreE
     }
     let mut found: Vec<(Route, String, u64)> = Vec::new();
     Catalogue::of(folder).for_each(&mut |listed| {
-        let Ok(listed) = listed else { return };
+        let Ok(listed) = listed else { return true };
         let metadata = &listed.metadata;
         if metadata.label.class == GENERATION {
             found.extend(new.iter().find_map(|repo| place_of(repo, &metadata.key, &metadata.label.tag)));
         }
+        true
     })?;
     let mut shelves: Vec<(Route, Arc<Shelf>, Vec<Arc<Generation>>)> = Vec::new();
     for (route, key, visible_at_ms) in found {
