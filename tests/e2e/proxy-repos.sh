@@ -2,7 +2,7 @@
 # Real dnf installs from a repo of the proxy while its mirrors serve wrong bytes, die in mid-download and fall behind,
 # and while packages are rebuilt in place: three nginx, each a mirror with a tree of its own. What dnf gets is compared
 # with what was built, and what the proxy says with what was done to its mirrors.
-# Needs: dnf createrepo-c rpm nginx-light curl.
+# Needs: dnf createrepo-c rpm nginx-light curl jq.
 . "$(dirname "$0")/stage.bash"
 
 NGINX=$(command -v nginx || echo /usr/sbin/nginx)
@@ -91,6 +91,14 @@ baseurl = [$(for mirror in "${MIRRORS[@]}"; do
   printf '"http://127.0.0.1:%s/ember/$releasever/$basearch/", ' "${PORT[$mirror]}"
 done)]
 pointer_seconds = 1
+
+[[proxy.repo]]
+name = "listed"
+mirrorlist = "http://127.0.0.1:${PORT[a]}/list-{releasever}-{arch}"
+
+[[proxy.repo]]
+name = "linked"
+metalink = "http://127.0.0.1:${PORT[a]}/linked.metalink"
 TOML
 start_proxy() {
   start proxy "$MIRRORLISTD_BIN" proxy --config "$W/proxy.toml" --workers 2
@@ -135,6 +143,29 @@ download hello
 cmp -s "$D/got/${HELLO##*/}" "$W/master/$HELLO" || fail "dnf got another hello through the proxy"
 ok "dnf install --downloadonly with proxy="
 write_repo 'baseurl=http://127.0.0.1:'"${V4##*:}"'/ember/$releasever/$basearch/'
+
+# --- lists of mirrors: text, with a dead mirror first, and a metalink that knows which repomd.xml is right
+printf '# a list\nhttp://127.0.0.1:1/ember/9/x86_64/\nhttp://127.0.0.1:%s/ember/9/x86_64\n' "${PORT[b]}" \
+  >"$W/www-a/list-9-x86_64"
+[ "$(get "$V4/listed/9/x86_64/$HELLO")" = "$(sum "$W/master/$HELLO")" ] || fail "no file of a repo with a mirrorlist"
+grep -qi "^X-Mirror: 127.0.0.1:${PORT[b]}" <(curl -sSI "$V4/listed/9/x86_64/$HELLO") || fail "no X-Mirror"
+ok "a mirrorlist is read, and its dead mirror passed over"
+cp -r "$W/www-a/ember" "$W/www-a/linked"
+cp -r "$W/www-b/ember" "$W/www-b/linked"
+echo '<!-- forged -->' >>"$W/www-a/linked/9/x86_64/repodata/repomd.xml"
+cat >"$W/www-a/linked.metalink" <<XML
+<?xml version="1.0" encoding="utf-8"?>
+<metalink version="3.0" xmlns="http://www.metalinker.org/"><files><file name="repomd.xml">
+<verification><hash type="sha256">$(sum "$W/master/repodata/repomd.xml")</hash></verification>
+<resources maxconnections="1">
+<url protocol="http" preference="99">http://127.0.0.1:${PORT[b]}/linked/9/x86_64/repodata/repomd.xml</url>
+<url protocol="http" preference="100">http://127.0.0.1:${PORT[a]}/linked/9/x86_64/repodata/repomd.xml</url>
+</resources></file></files></metalink>
+XML
+[ "$(get "$V4/linked/9/x86_64/repodata/repomd.xml")" = "$(sum "$W/master/repodata/repomd.xml")" ] ||
+  fail "another repomd.xml than the metalink knows"
+until_true 30 said "name=linked/9/x86_64 mirror=127.0.0.1:${PORT[a]} state=wrong" || fail "the forger was not told of"
+ok "a repomd.xml that the metalink does not know is not believed"
 
 # --- generations: by name and by date
 FIRST=$(repomd_sum)
@@ -255,6 +286,23 @@ start_proxy
 grep -q 'state=restored' "$W/proxy.log" || fail "nothing was said of what was restored"
 ok "killed and started again without mirrors, everything is as it was"
 
-# --- the page, and a file to copy
-curl -sSf "$V4/" -o "$W/page" && grep -qi 'ember' "$W/page" || fail "the page does not name the repo"
-ok "the page names the repo"
+# --- the page for people and programs, a file to copy, and prefetching
+curl -sSf "$V4/" -o "$W/page" && grep -q '<h2 id="repo-ember">ember</h2>' "$W/page" || fail "the page has no ember"
+curl -sSf "$V4/?format=json" -o "$W/json" || fail "no JSON"
+[ "$(jq -r '.repos[] | select(.name == "ember") | .releases[0].generation' "$W/json")" = "${FIFTH:0:12}" ] ||
+  fail "the page tells another generation: $(cat "$W/json")"
+[ "$(jq -r '.repos[] | select(.name == "ember") | .releases[0].packages' "$W/json")" = 5 ] || fail "not five packages"
+for mirror in a b c; do start_mirror "$mirror"; done
+rm "$D/repos.d/ember.repo"
+curl -sSf "$V4/ember.repo" -o "$D/repos.d/copied.repo" || fail "no .repo file"
+rm -rf "$D/cache"
+run_dnf --refresh --nogpgcheck --setopt=ember.skip_if_unavailable=0 makecache || fail "dnf with the copied file"
+[ -n "$(find "$D/cache" -name '*primary.xml*')" ] || fail "dnf with the copied file kept no metadata"
+ok "the page tells the generation, and dnf takes its .repo file"
+"$MIRRORLISTD_BIN" cache prefetch --proxy "$V4" ember/9/x86_64 'la*' >"$W/prefetch" || fail "prefetch"
+grep -q '^failed  0$' "$W/prefetch" || fail "prefetch says: $(cat "$W/prefetch")"
+for mirror in a b c; do stop_mirror "$mirror"; done
+rm "$W/got"
+[ "$(get "$REPO/noarch/last-1.0-1.noarch.rpm")" = "$(sum "$W/master/noarch/last-1.0-1.noarch.rpm")" ] ||
+  fail "what was prefetched is not here"
+ok "what was prefetched is served without mirrors"
