@@ -14,8 +14,8 @@
 //! - `iso`        checksum files of images, and whether a mirror has the images
 //! - `dice`       chance from a seed
 //!
-//! Not here: reading a `repomd.xml` (`repodata`), names, addresses and sockets (`upstream`), what is held of a mirror after several looks (`verdicts`), what
-//! follows for lists (`plan`).
+//! Not here: reading a `repomd.xml` (`repodata`), names, addresses and sockets (`upstream`), what is held of a mirror
+//! after several looks (`verdicts`), what follows for lists (`plan`).
 
 mod classify;
 mod conclude;

@@ -35,8 +35,8 @@ mod tests {
     #[test]
     fn urls_are_taken_and_the_rest_is_passed_over() {
         let text = "# repo = x\r\nhttp://a.example/os/\r\n  https://b.example/os \n\nftp://c.example/\nrsync://d/\n\
-                    http://\nhttp:///x\nhttp://a.example/os\nError: no such repo\nhttp://e.example/a b/\nhttp://f/?x=1\n\
-                    http://g/";
+                    http://\nhttp:///x\nhttp://a.example/os\nError: no such repo\nhttp://e.example/a b/\n\
+                    http://f/?x=1\nhttp://g/";
         assert_eq!(mirrors_of(text, 9), ["http://a.example/os/", "https://b.example/os/", "http://g/"]);
         assert_eq!(mirrors_of(text, 2).len(), 2);
         assert!(mirrors_of("", 9).is_empty());

@@ -169,7 +169,9 @@ mod tests {
 </metadata>
 "#;
 
-    fn read(text: &str, buffer_bytes: usize) -> (Vec<(String, Digest, Option<u64>)>, Result<usize, PrimaryFault>) {
+    type Read = (String, Digest, Option<u64>);
+
+    fn read(text: &str, buffer_bytes: usize) -> (Vec<Read>, Result<usize, PrimaryFault>) {
         let mut packages = Vec::new();
         let source = BufReader::with_capacity(buffer_bytes, text.as_bytes());
         let result = read_packages(source, 3, &mut |package| {

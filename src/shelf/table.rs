@@ -112,25 +112,33 @@ fn numbers(rest: &mut &[u8], count: usize) -> Option<Box<[u64]>> {
     Some(bytes.chunks_exact(8).filter_map(|chunk| Some(u64::from_le_bytes(*chunk.first_chunk()?))).collect())
 }
 
+/// Packages with checksums of one kind, as they come.
+#[derive(Debug, Default)]
+struct Column {
+    /// Hash of the path, length, place among the checksums.
+    rows: Vec<(u64, u64, u32)>,
+    digests: Vec<u8>,
+}
+
 /// Makes a table.
 #[derive(Debug, Default)]
 pub struct TableBuilder {
-    by_kind: BTreeMap<DigestKind, (Vec<(u64, u64, u32)>, Vec<u8>)>,
+    by_kind: BTreeMap<DigestKind, Column>,
 }
 
 impl TableBuilder {
     /// One more package. Of a path that comes twice the first counts.
     pub fn add(&mut self, path: &str, known: Known) {
-        let (rows, digests) = self.by_kind.entry(known.digest.kind()).or_default();
+        let column = self.by_kind.entry(known.digest.kind()).or_default();
         // At most `PACKAGES_MAX` come.
-        let Ok(at) = u32::try_from(rows.len()) else { return };
-        rows.push((xxh3_64(path.as_bytes()), known.bytes.unwrap_or(UNKNOWN), at));
-        digests.extend_from_slice(known.digest.bytes());
+        let Ok(at) = u32::try_from(column.rows.len()) else { return };
+        column.rows.push((xxh3_64(path.as_bytes()), known.bytes.unwrap_or(UNKNOWN), at));
+        column.digests.extend_from_slice(known.digest.bytes());
     }
 
     /// The table.
     pub fn finish(self) -> Table {
-        let section = |(kind, (mut rows, digests)): (DigestKind, (Vec<(u64, u64, u32)>, Vec<u8>))| {
+        let section = |(kind, Column { mut rows, digests }): (DigestKind, Column)| {
             rows.sort_unstable_by_key(|(hash, _, at)| (*hash, *at));
             rows.dedup_by_key(|(hash, _, _)| *hash);
             let width = kind.bytes();

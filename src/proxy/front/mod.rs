@@ -157,6 +157,6 @@ mod tests {
         {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
-        assert!(POLICY.contains("style-src 'sha256-") && !POLICY.contains("unsafe"));
+        assert!(POLICY.contains("style-src 'sha256-") && !POLICY.contains("inline"));
     }
 }

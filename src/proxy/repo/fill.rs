@@ -1,8 +1,8 @@
 //! `RepoFill`: the thread's job that brings a repo's file into the store, from as many mirrors as it takes.
 //!
 //! Lives here: trying one mirror after the other, going on in mid-body with the next, when a file counts as missing.
-//! Also who is to blame when the whole is not what it has to be. Not here: the order of mirrors (`mirrors`), what a file
-//! has to be (`expected`), `repomd.xml` (`repomd`), the web at large (`proxy::fill`).
+//! Also who is to blame when the whole is not what it has to be. Not here: the order of mirrors (`mirrors`), what a
+//! file has to be (`expected`), `repomd.xml` (`repomd`), the web at large (`proxy::fill`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -156,8 +156,8 @@ pub(super) struct Votes {
     pub is_disputed: bool,
 }
 
-/// All mirrors were tried in vain. Those that did not answer have no say whether the file is there; but only what enough
-/// of them say is remembered.
+/// All mirrors were tried in vain. Those that did not answer have no say whether the file is there; but only what
+/// enough of them say is remembered.
 pub(super) fn give_up(draft: Draft, route: &Route, means: &Means, votes: Votes, last: Option<Failure>) {
     means.counts.failed_fills.add(1);
     let missing = votes.missing;

@@ -79,7 +79,7 @@ pub fn run(fill: RepoFill, fetcher: &Fetcher) {
                     }
                     Judgement::New(generation) => {
                         mirrors.report(&route, candidate, served, "");
-                        return job.new(draft, old, found, *generation);
+                        return job.newer(draft, old, found, *generation);
                     }
                     Judgement::Older => {
                         behind = behind.or(Some(found));
@@ -177,7 +177,7 @@ impl Job<'_> {
     }
 
     /// A mirror has a newer one.
-    fn new(&self, draft: Draft, old: Option<Arc<Entry>>, found: Found, generation: Generation) {
+    fn newer(&self, draft: Draft, old: Option<Arc<Entry>>, found: Found, generation: Generation) {
         let Some(gathering) = self.shelf.begin_gathering() else {
             // Another thread is at it. Where there is nothing else to show, it is about to show this.
             return match old {

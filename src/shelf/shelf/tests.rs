@@ -11,7 +11,8 @@ fn primary(packages: &[(&str, &str)]) -> String {
     let package = |(path, body): &(&str, &str)| {
         let digest = Digest::of(DigestKind::Sha256, body.as_bytes()).to_string();
         format!(
-            "<package type='rpm'><checksum type='sha256'>{}</checksum><size package='{}'/><location href='{path}'/></package>",
+            "<package type='rpm'><checksum type='sha256'>{}</checksum><size package='{}'/><location href='{path}'/>\
+             </package>",
             &digest["sha256:".len()..],
             body.len()
         )
