@@ -182,11 +182,11 @@ impl RepoFill {
         match copy(&mut got.body, &mut self.draft, &self.counts) {
             Ok(()) => self.check(expected, opened.as_ref()),
             Err(CopyError::Server(failure)) => failed(failure),
-            Err(CopyError::Store(error @ StoreError::Diverged { .. })) => {
+            Err(CopyError::Store(error @ StoreError::Diverged { .. }, _)) => {
                 self.counts.wrong_bodies.add(1);
                 wrong(&error.to_string())
             }
-            Err(CopyError::Store(error)) => Tried::Hopeless(error.to_string()),
+            Err(CopyError::Store(error, _)) => Tried::Hopeless(error.to_string()),
         }
     }
 
