@@ -17,7 +17,6 @@
 //! Not here: reading a `repomd.xml` (`repodata`), names, addresses and sockets (`upstream`), what is held of a mirror
 //! after several looks (`verdicts`), what follows for lists (`plan`).
 
-
 mod classify;
 mod conclude;
 mod crew;

@@ -1,7 +1,7 @@
 //! The proxy while it runs: beside the server, or alone.
 //!
-//! Lives here: its threads from start to end, and what a reload changes. Not here: what a worker does (`proxy`), signals
-//! (`run`).
+//! Lives here: its threads from start to end, and what a reload changes. Not here: what a worker does (`proxy`),
+//! signals (`run`).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -44,7 +44,8 @@ pub trait Answer {
         false
     }
 
-    /// A piece of a request's content, in order, before `answer` is called for it. Thrown away unless somebody wants it.
+    /// A piece of a request's content, in order, before `answer` is called for it. Thrown away unless somebody wants
+    /// it.
     fn content(&mut self, data: &[u8]) {
         let _ = data;
     }

@@ -268,7 +268,8 @@ mod tests {
         };
         assert_eq!(
             line(&record, LogFormat::Squid),
-            "1795132800.042      7 192.0.2.10 TCP_MISS/200 1234 GET http://m.example/a\\x22b - HIER_DIRECT/m.example -\n"
+            "1795132800.042      7 192.0.2.10 TCP_MISS/200 1234 GET http://m.example/a\\x22b \
+             - HIER_DIRECT/m.example -\n"
         );
         record.part = Part::Hit;
         let hit = line(&record, LogFormat::Squid);

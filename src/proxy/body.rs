@@ -88,6 +88,8 @@ pub struct Body {
     owes_chunk_end: bool,
     /// Bytes of the far part, from elsewhere, until the object has come so far.
     pub detour: Option<Reader>,
+    /// What the store did not take, once the object has failed.
+    pub rest: Option<Reader>,
     /// What goes out now comes from the detour.
     is_detour_begun: bool,
     /// Bytes that went out.
@@ -109,6 +111,7 @@ impl Body {
             chunk_left_bytes: 0,
             owes_chunk_end: false,
             detour: None,
+            rest: None,
             is_detour_begun: false,
             out_bytes: 0,
         }
@@ -201,7 +204,8 @@ impl Body {
                 self.done_bytes = 0;
                 None
             }
-            Progress::Complete | Progress::Failed | Progress::Declined => Some(Next::Abort),
+            Progress::Failed => self.rest(left, part.length_bytes == u64::MAX, place, out, handle),
+            Progress::Complete | Progress::Declined => Some(Next::Abort),
             Progress::Waiting | Progress::Streaming if out.is_empty() => Some(Next::Later),
             Progress::Waiting | Progress::Streaming => Some(Next::Send),
         }
@@ -241,6 +245,36 @@ impl Body {
         self.done_bytes += bytes;
         self.out_bytes += bytes;
         self.chunk_left_bytes = self.chunk_left_bytes.saturating_sub(bytes);
+    }
+
+    /// What follows where the store has failed. None: that was all.
+    fn rest(&mut self, left: u64, is_endless: bool, place: Place, out: &mut Vec<u8>, handle: &Handle) -> Option<Next> {
+        let Some(reader) = &self.rest else { return Some(Next::Abort) };
+        let room = left.min(OUTPUT_BYTES as u64) as usize;
+        let mut bytes = Vec::new();
+        let (count, stage) = reader.read(room, &mut bytes, handle, place);
+        if count > 0 {
+            let is_chunk = self.framing == Framing::Chunks;
+            if is_chunk {
+                out.extend_from_slice(format!("{count:x}\r\n").as_bytes());
+            }
+            out.extend_from_slice(&bytes);
+            if is_chunk {
+                out.extend_from_slice(b"\r\n");
+            }
+            self.sent(count as u64);
+            return Some(Next::Send);
+        }
+        match stage {
+            Stage::Complete if is_endless => {
+                self.at += 1;
+                self.done_bytes = 0;
+                None
+            }
+            Stage::Waiting | Stage::Streaming if out.is_empty() => Some(Next::Later),
+            Stage::Waiting | Stage::Streaming => Some(Next::Send),
+            Stage::Complete | Stage::Declined | Stage::Failed(..) => Some(Next::Abort),
+        }
     }
 
     /// The next bytes from elsewhere. None: there are none to be had there.

@@ -128,6 +128,8 @@ pub struct Delivery {
     lookup_count: u8,
     /// The fields as the origin sent them, for who caused it to be fetched.
     passed: Option<PipeHead>,
+    /// What the store does not take of the body, for the same.
+    rest: Option<Reader>,
     /// Some of it is out: no other answer can be given.
     is_begun: bool,
 }
@@ -135,7 +137,7 @@ pub struct Delivery {
 impl Delivery {
     /// The answer to `asked`, in that state.
     pub fn new(asked: Asked, state: State) -> Delivery {
-        Delivery { asked, state, lookup_count: 1, passed: None, is_begun: false }
+        Delivery { asked, state, lookup_count: 1, passed: None, rest: None, is_begun: false }
     }
 
     /// Takes the answer as far as it can go now.
@@ -284,8 +286,9 @@ impl Delivery {
             Some(entry) => State::Entry(entry, if is_refreshed { Part::Revalidated } else { waiting.part }),
             None => State::Coming(waiting.filling, waiting.watch, waiting.part),
         };
-        // Fields that are not kept are for who caused it to be fetched all the same.
-        self.passed = waiting.leader.and_then(|leader| leader.take_head()).filter(|_| !is_refreshed);
+        // Fields that are not kept are for who caused it to be fetched all the same; and so are bytes.
+        self.passed = waiting.leader.as_ref().and_then(Reader::take_head).filter(|_| !is_refreshed);
+        self.rest = waiting.leader;
     }
 
     fn pass(&mut self, mut piped: Piped, place: Place, out: &mut Vec<u8>, answerer: &mut Answerer) -> Option<Step> {
@@ -460,10 +463,11 @@ impl Delivery {
     }
 
     /// The body follows, unless only the head was asked for.
-    fn follow(&mut self, step: Step, body: Body) -> Option<Step> {
+    fn follow(&mut self, step: Step, mut body: Body) -> Option<Step> {
         if self.asked.reply.is_head() {
             return Some(step);
         }
+        body.rest = self.rest.take();
         self.state = State::Body(body);
         None
     }

@@ -62,8 +62,8 @@ pub struct Fill {
 pub enum CopyError {
     /// The server's fault.
     Server(Failure),
-    /// The store's.
-    Store(StoreError),
+    /// The store's, and the bytes that it did not take.
+    Store(StoreError, Vec<u8>),
 }
 
 /// Copies a body into a draft.
@@ -77,7 +77,10 @@ pub fn copy(body: &mut dyn Read, draft: &mut Draft, counts: &FillCounts) -> Resu
             Err(error) => return Err(CopyError::Server(io_failure(&error))),
         };
         counts.fetched_bytes.add(bytes as u64);
-        draft.append(&chunk[..bytes]).map_err(CopyError::Store)?;
+        if let Err(error) = draft.append(&chunk[..bytes]) {
+            chunk.truncate(bytes);
+            return Err(CopyError::Store(error, chunk));
+        }
         window_bytes += bytes as u64;
         if window_began.elapsed() >= RATE_WINDOW {
             if window_bytes < RATE_BYTES_MIN {
@@ -200,6 +203,11 @@ impl Fill {
         };
         let label = Label { class: WEB, tag: String::new() };
         let body_bytes = if matches!(got.status, 204 | 205) { Some(0) } else { got.body_bytes };
+        // For who asked, fields count that are not kept.
+        if let Some(leader) = &mut self.leader {
+            let fields = passed_fields(&got.fields);
+            leader.open(PipeHead { status: got.status, fields, body_bytes: got.body_bytes });
+        }
         match self.draft.begin(head, label, body_bytes, false) {
             Ok(()) => self.store(got, fetcher),
             // Too large, or no room: it is served, and not kept.
@@ -212,22 +220,20 @@ impl Fill {
 
     /// What is not to be shared goes to who asked; the others ask for themselves.
     fn pass_on(mut self, got: Got) {
-        let leader = self.leader.take();
+        let mut leader = self.leader.take();
+        // Conditions and ranges were not passed on: who asked does so again, with them. He has to know that first.
+        if has_conditions(&self.request)
+            && let Some(leader) = leader.take()
+        {
+            leader.decline();
+        }
         self.draft.decline();
-        match leader {
-            // Conditions and ranges were not passed on: he asks again, with them.
-            Some(leader) if has_conditions(&self.request) => leader.decline(),
-            Some(leader) => pass::copy(got, leader, &self.counts),
-            None => {}
+        if let Some(leader) = leader {
+            pass::copy(got, leader, &self.counts);
         }
     }
 
     fn store(mut self, mut got: Got, fetcher: &Fetcher) {
-        // Who asked is served from the store like everybody else.
-        if let Some(leader) = self.leader.take() {
-            let fields = passed_fields(&got.fields);
-            leader.store(PipeHead { status: got.status, fields, body_bytes: got.body_bytes });
-        }
         let (whole, validator) = (got.body_bytes, strong_validator(&got.fields));
         let mut resumes = 0;
         loop {
@@ -245,9 +251,15 @@ impl Fill {
                         None => return self.fail(&failure),
                     }
                 }
-                Err(CopyError::Store(error)) => {
-                    self.counts.failed_fills.add(1);
-                    return self.draft.fail(&format!("500 {error}"));
+                // Larger than was said, or the disk is full: who asked gets the rest, and nothing is kept.
+                Err(CopyError::Store(error, untaken)) => {
+                    self.counts.not_stored.add(1);
+                    let leader = self.leader.take();
+                    self.draft.fail(&format!("500 {error}"));
+                    if let Some(leader) = leader {
+                        pass::copy_rest(&untaken, &mut got.body, leader, &self.counts);
+                    }
+                    return;
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! `Pass`: the thread's job that passes one request on and its answer back, for one client, around the store.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use ureq::http::Method as WebMethod;
@@ -154,9 +155,17 @@ impl Effect {
 pub fn copy(mut got: Got, mut writer: Writer, counts: &FillCounts) {
     let head = PipeHead { status: got.status, fields: passed_fields(&got.fields), body_bytes: got.body_bytes };
     writer.open(head);
+    copy_rest(&[], &mut got.body, writer, counts);
+}
+
+/// Copies what is left of a body to who asked: bytes that were read already, and what follows them.
+pub fn copy_rest(read: &[u8], body: &mut dyn Read, mut writer: Writer, counts: &FillCounts) {
+    if writer.write(read).is_err() {
+        return;
+    }
     let mut chunk = vec![0; READ_BYTES];
     loop {
-        match got.body.read(&mut chunk) {
+        match body.read(&mut chunk) {
             Ok(0) => return writer.complete(),
             Ok(bytes) => {
                 counts.fetched_bytes.add(bytes as u64);

@@ -155,12 +155,6 @@ impl Writer {
         self.end(Stage::Declined);
     }
 
-    /// What came is in the store; but for who asked the head had these fields.
-    pub fn store(mut self, head: PipeHead) {
-        self.shared.change(|state| state.head = Some(head));
-        self.end(Stage::Declined);
-    }
-
     /// Nothing comes, or nothing more.
     pub fn fail(mut self, status: u16, why: String) {
         self.end(Stage::Failed(status, why));

@@ -279,14 +279,14 @@ impl Progress {
             Ok(()) => self.check(),
             Err(CopyError::Server(failure)) => failed(failure),
             // What clients have seen is not of this one, and was wrong: there is no way back for them.
-            Err(CopyError::Store(StoreError::Diverged { .. })) if self.is_tainted => {
+            Err(CopyError::Store(StoreError::Diverged { .. }, _)) if self.is_tainted => {
                 Tried::Hopeless("a mirror sent wrong bytes that clients have seen; ask again".to_owned())
             }
-            Err(CopyError::Store(error @ (StoreError::Diverged { .. } | StoreError::Length { .. }))) => {
+            Err(CopyError::Store(error @ (StoreError::Diverged { .. } | StoreError::Length { .. }), _)) => {
                 self.draft.rewind();
                 wrong(&error.to_string())
             }
-            Err(CopyError::Store(error)) => Tried::Hopeless(error.to_string()),
+            Err(CopyError::Store(error, _)) => Tried::Hopeless(error.to_string()),
         }
     }
 

@@ -14,7 +14,7 @@ fn body(name: &str, status: u16) -> Vec<u8> {
 
 fn fill(mut draft: Draft, name: &str, status: u16) -> Result<(), StoreError> {
     let body = body(name, status);
-    draft.begin(head(status), Label::default(), (status % 2 == 0).then_some(body.len() as u64), false)?;
+    draft.begin(head(status), Label::default(), status.is_multiple_of(2).then_some(body.len() as u64), false)?;
     for chunk in body.chunks(3000) {
         draft.append(chunk)?;
     }
