@@ -214,8 +214,9 @@ impl Answerer {
 
     fn pass_with(&mut self, asked: &mut Asked, effect: Effect) -> State {
         asked.record.part = Part::Pass;
-        if let Target::Repo(_) = asked.target {
-            return State::Refused(503, "the cache cannot take it".to_owned());
+        if let Target::Repo(route) = &asked.target {
+            let asks = Asks::File { route: route.clone(), patience: self.edition.mirror_patience };
+            return State::Pipe(Piped::new(self.send(asks, Effect::None)));
         }
         let Ok(uri) = asked.url.parse::<Uri>() else {
             return State::Refused(400, "the URL is not valid".to_owned());

@@ -9,7 +9,7 @@ use super::counters::FillCounts;
 use super::fetch::{Ask, Failure, Fetcher, Got, Namer, Patience, content_range, io_failure};
 use super::fill::{READ_BYTES, passed_fields, response_of};
 use super::pipe::{PipeHead, Writer};
-use super::repo::{Route, own_fields};
+use super::repo::{self, Route, own_fields};
 use crate::cache::semantics::{HeadEffect, freshened, head_effect, invalidated};
 use crate::cache::store::{Entry, Head, Key, Store};
 use crate::http::Method;
@@ -38,6 +38,13 @@ pub enum Asks {
     One(Ask),
     /// This range, and no other answer will do.
     Range(Ask, Expected),
+    /// A repo's file, of the first mirror that has it; compared with its checksum on the way.
+    File {
+        /// The file.
+        route: Route,
+        /// How long a mirror may take.
+        patience: Patience,
+    },
     /// A range of a repo's file, of one mirror after the other.
     Mirrors {
         /// The file.
@@ -72,6 +79,7 @@ impl Pass {
         let got = match self.asks {
             Asks::One(ask) => fetcher.fetch_hinted(ask, Some(self.writer.hints())),
             Asks::Range(ask, expected) => fetch_range(fetcher, ask, expected),
+            Asks::File { route, patience } => whole_file(fetcher, &route, patience),
             Asks::Mirrors { route, range, expected, patience } => {
                 from_mirrors(fetcher, &route, &range, expected, patience)
             }
@@ -108,6 +116,25 @@ fn from_mirrors(
         let ask = Ask { method: WebMethod::GET, uri, fields, content: None, patience, namer: Namer::Operator };
         match fetch_range(fetcher, ask, expected) {
             Ok(got) => return Ok(got),
+            Err(failure) => last = failure,
+        }
+    }
+    Err(last)
+}
+
+fn whole_file(fetcher: &Fetcher, route: &Route, patience: Patience) -> Result<Got, Failure> {
+    let expected = repo::expected(route);
+    let mut last = Failure::BadAnswer("no mirror has it".to_owned());
+    for candidate in route.repo.mirrors.candidates(route, fetcher, patience)?.into_iter().take(RANGE_TRIES_MAX) {
+        let uri = candidate.uri.clone();
+        let fields = own_fields();
+        let ask = Ask { method: WebMethod::GET, uri, fields, content: None, patience, namer: Namer::Operator };
+        match fetcher.fetch(ask) {
+            Ok(got) if got.status == 200 => {
+                let body = Box::new(repo::Verified::new(got.body, expected));
+                return Ok(Got { body, ..got });
+            }
+            Ok(got) => last = Failure::BadAnswer(format!("status {}", got.status)),
             Err(failure) => last = failure,
         }
     }

@@ -306,3 +306,16 @@ rm "$W/got"
 [ "$(get "$REPO/noarch/last-1.0-1.noarch.rpm")" = "$(sum "$W/master/noarch/last-1.0-1.noarch.rpm")" ] ||
   fail "what was prefetched is not here"
 ok "what was prefetched is served without mirrors"
+
+# --- a cache that cannot take a file: it is served all the same, and still verified
+stop "$PROXY"
+for mirror in a b c; do start_mirror "$mirror"; done
+sed -i "s|^cache_dir = .*|cache_dir = \"$W/small\"\nobject_bytes_max = 100000|" "$W/proxy.toml"
+rm "$W/proxy.out"
+start_proxy
+repomd_sum >"$W/null"
+until_true 60 said "generation=${FIFTH:0:12} packages=5" || fail "the list of packages is not here after 60 s"
+[ "$(get "$REPO/$LARGE")" = "$(sum "$W/master/$LARGE")" ] || fail "a file that is too large for the cache came wrong"
+for mirror in a b c; do corrupt "$W/www-$mirror/ember/9/x86_64/$LARGE"; done
+! curl -sS -m 120 -o "$W/got" "$REPO/$LARGE" 2>>"$W/curl.log" || fail "a wrong file was completed around the cache"
+ok "a file that the cache cannot take is served, and verified"

@@ -82,6 +82,8 @@ enum Tried {
     Next(Outcome, Option<Failure>),
     /// The whole is wrong, and several mirrors had a part in it: this one again, alone.
     Again,
+    /// The cache cannot take it: who waits gets it around the cache.
+    Untaken(StoreError),
     /// No mirror can help.
     Hopeless(String),
 }
@@ -125,8 +127,8 @@ fn is_past(route: &Route) -> bool {
     &*route.path == REPOMD || (has_gone && !is_coming)
 }
 
-/// What the file has to be.
-fn expected(route: &Route) -> Expected {
+/// What the file has to be. May wait for a list of packages that is just being read.
+pub fn expected(route: &Route) -> Expected {
     if let Stand::Known(known) = route.stand {
         return Expected::of(known);
     }
@@ -215,6 +217,11 @@ impl Progress {
                     }
                 }
                 Tried::Again => queue.push_front(candidate),
+                Tried::Untaken(error) => {
+                    self.means.counts.not_stored.add(1);
+                    eprintln!("cache state=not_stored error=\"{error}\"");
+                    return self.draft.decline();
+                }
                 Tried::Hopeless(why) => {
                     self.blame_suspects();
                     self.means.counts.failed_fills.add(1);
@@ -253,7 +260,7 @@ impl Progress {
                     return wrong("it is not as long as it has to be");
                 }
                 if let Err(error) = self.begin(candidate, &got) {
-                    return Tried::Hopeless(error.to_string());
+                    return Tried::Untaken(error);
                 }
             }
             // This one does not know ranges: what readers saw has to come again, and is compared.
