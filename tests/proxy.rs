@@ -268,6 +268,31 @@ fn what_the_cache_cannot_take_is_served_all_the_same() {
 }
 
 #[test]
+fn what_must_be_validated_is_shared_with_nobody() {
+    let (open, wait) = gate();
+    let origin = Origin::start(move |request, stream| {
+        let head = "HTTP/1.1 200 OK\r\nCache-Control: no-cache\r\nETag: \"a\"\r\nContent-Length: 200000\r\n\r\n";
+        let first = if request.target() == "/one" { 100_000 } else { 200_000 };
+        let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&vec![b'x'; first]));
+        if first < 200_000 {
+            // The first one waits in the middle, the second does not.
+            wait.lock().unwrap().recv_timeout(std::time::Duration::from_secs(60)).ok();
+        }
+        sent.and_then(|()| stream.write_all(&vec![b'x'; 200_000 - first])).is_ok()
+    });
+    let proxy = Proxy::start("");
+    let mut first = proxy.connect();
+    first.send(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", origin.url("/one")));
+    until("the first request", || origin.seen().len() == 1);
+    let mut second = proxy.connect();
+    second.send(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", origin.url("/one")));
+    until("a request for the second client, too", || origin.seen().len() == 2);
+    open.send(()).unwrap();
+    open.send(()).unwrap();
+    assert_eq!((first.answer().body.len(), second.answer().body.len()), (200_000, 200_000));
+}
+
+#[test]
 fn only_allowed_clients_are_served_and_only_allowed_ones_purge() {
     let origin = Origin::start(|_, stream| answer(stream, "200 OK", "Cache-Control: max-age=600\r\n", b"hello"));
     let url = origin.url("/a/b");

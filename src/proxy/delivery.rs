@@ -1,7 +1,7 @@
 //! `Delivery`: an answer that is under way, without its socket.
 //!
-//! Lives here: what is waited for, the head once it is known, which bytes come next. Not here: what to look up and fetch
-//! (`answerer`), the bytes of a body (`body`), sockets (`reactor`).
+//! Lives here: what is waited for, the head once it is known, which bytes come next. Not here: what to look up and
+//! fetch (`answerer`), the bytes of a body (`body`), sockets (`reactor`).
 
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -279,6 +279,12 @@ impl Delivery {
                 true => answerer.pass(&mut self.asked),
                 false => answerer.look_up(&mut self.asked),
             };
+            return;
+        }
+        // What must be validated before it is used again is for who caused it to be fetched alone.
+        let is_shared = waiting.part != Part::Joined || head.is_some_and(|head| answerer.may_share(&self.asked, head));
+        if !is_shared && waiting.stale.is_none() {
+            self.state = answerer.pass(&mut self.asked);
             return;
         }
         let is_refreshed = entry.is_some() && waiting.stale.is_some() && waiting.filling.file().is_none();

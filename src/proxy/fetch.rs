@@ -132,8 +132,8 @@ struct Door {
 }
 
 impl Fetcher {
-    /// Trusts the roots of the web and those in `extra_roots`; connects to internal addresses only in `internal`, and, for
-    /// operators, to those that are `named` in the configuration.
+    /// Trusts the roots of the web and those in `extra_roots`; connects to internal addresses only in `internal`, and,
+    /// for operators, to those that are `named` in the configuration.
     pub fn new(internal: &Prefixes, named: Vec<IpAddr>, extra_roots: Option<&Path>) -> Result<Fetcher, FetcherError> {
         let tls = tls_config(extra_roots)?;
         let resolver = Arc::new(Resolver::system()?);

@@ -87,6 +87,13 @@ impl Answerer {
         }
     }
 
+    /// Whether what another client caused to be fetched may answer this one without being validated.
+    pub(super) fn may_share(&self, asked: &Asked, head: &Head) -> bool {
+        let decision = || decide(&self.edition.policy, Fields::NONE, Some(&response_of(head)), self.unix_ms);
+        matches!(asked.target, Target::Repo(_))
+            || matches!(decision(), Decision::Fresh | Decision::Stale | Decision::StaleWhileRevalidate)
+    }
+
     /// For HEAD, and for what is not to be kept.
     fn look_up_without_draft(&mut self, asked: &mut Asked, fields: Fields<'_>) -> State {
         let found = self.shared.store.find(&asked.key, fields);
