@@ -1,7 +1,7 @@
-//! Repos behind the proxy: what mirrors that lie, break off and fall behind cost their clients. The built program between
-//! plain sockets, with repositories written out by hand.
+//! Repos behind the proxy: what mirrors that lie, break off and fall behind cost their clients. The built program
+//! between plain sockets, with repositories written out by hand.
 //!
-//! Not here: real package managers and real mirrors (`e2e/proxy-repos.sh`), the proxy without repos' metadata (`proxy`).
+//! Not here: real package managers and real mirrors (`e2e/proxy-repos.sh`), the proxy without metadata (`proxy`).
 
 mod stage;
 
@@ -32,7 +32,8 @@ fn repo(seconds: u64, kind: DigestKind, packages: &[(&str, &[u8])]) -> Files {
     let mut primary = "<metadata>".to_owned();
     for (path, body) in packages {
         primary += &format!(
-            "<package type='rpm'><checksum type='{}'>{}</checksum><size package='{}'/><location href='{path}'/></package>",
+            "<package type='rpm'><checksum type='{}'>{}</checksum><size package='{}'/><location href='{path}'/>\
+             </package>",
             kind.name(),
             digits(kind, body),
             body.len()
