@@ -46,8 +46,8 @@ pub(super) fn answer(
     Routed::Done(record)
 }
 
-/// The repos, their mirrors, the cache, and for each repo what a client's `.repo` file says. Writing into a vector cannot
-/// fail.
+/// The repos, their mirrors, the cache, and for each repo what a client's `.repo` file says. Writing into a vector
+/// cannot fail.
 fn repos(answerer: &Answerer, host: &str, out: &mut Vec<u8>) {
     let edition = &answerer.edition;
     let usage = answerer.shared.store.usage();
