@@ -265,8 +265,8 @@ fn call(agent: &Agent, ask: Ask) -> Result<Got, Failure> {
     Ok(Got { status, fields, body_bytes, requested_at_ms, responded_at_ms: unix_ms(), body: Box::new(body) })
 }
 
-/// The fields of an answer, if nobody along the way can take its end for somewhere else (RFC 9112, sections 6.1 to 6.3).
-/// An answer that is refused is dropped with its connection.
+/// The fields of an answer, if nobody along the way can take its end for somewhere else (RFC 9112, sections 6.1 to
+/// 6.3). An answer that is refused is dropped with its connection.
 fn trusted_fields(answer: &Response<Body>) -> Result<FieldBlock, Failure> {
     let bad = |what: &str| Err(Failure::BadAnswer(what.to_owned()));
     if answer.status().as_u16() < 200 {

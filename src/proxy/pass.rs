@@ -22,8 +22,8 @@ const RANGE_TRIES_MAX: usize = 5;
 pub enum Effect {
     /// Nothing.
     None,
-    /// After a method that is not safe: what is stored for these URLs holds no more. The method, unless it is not known,
-    /// and the URL.
+    /// After a method that is not safe: what is stored for these URLs holds no more. The method, unless it is not
+    /// known, and the URL.
     Invalidates(Option<Method>, Box<str>),
     /// After HEAD: it may say something of this object.
     Concerns(Arc<Entry>),

@@ -200,8 +200,8 @@ impl Reader {
         self.shared.state().head.take()
     }
 
-    /// Appends what is there to `out`, at most `bytes_max`. Gives how many bytes that were, and the stage. When nothing is
-    /// there and more may come, `place` is woken then.
+    /// Appends what is there to `out`, at most `bytes_max`. Gives how many bytes that were, and the stage. When nothing
+    /// is there and more may come, `place` is woken then.
     pub fn read(&self, bytes_max: usize, out: &mut Vec<u8>, handle: &Handle, place: Place) -> (usize, Stage) {
         let mut state = self.shared.state();
         let taken = state.bytes.len().min(bytes_max);

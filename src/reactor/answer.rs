@@ -13,8 +13,8 @@ use super::service::{Detached, FileRange, Place, Received, Service, Step};
 use super::table::Key;
 use crate::sys;
 
-/// Most bytes of a file sent for one connection per turn, so that others get theirs. Picked by feel: what a socket takes
-/// at once is less, mostly.
+/// Most bytes of a file sent for one connection per turn, so that others get theirs. Picked by feel: what a socket
+/// takes at once is less, mostly.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 impl<S: Service> Reactor<S> {

@@ -113,8 +113,8 @@ pub trait Service {
         let _ = (session, connection);
     }
 
-    /// The limit of a head, a body or an answer has passed. `bytes` are those not consumed. What is appended to `out` is the last
-    /// that is sent; the connection lingers.
+    /// The limit of a head, a body or an answer has passed. `bytes` are those not consumed. What is appended to `out`
+    /// is the last that is sent; the connection lingers.
     fn timed_out(&mut self, session: &mut Self::Session, bytes: &[u8], out: &mut Vec<u8>, now: Instant);
 
     /// A connection is gone.

@@ -1,7 +1,7 @@
 //! The access log: workers fill buffers with lines, a thread writes them.
 //!
-//! Lives here: the combined format, safe spelling of what strangers sent, the bounded channel between, reopening. A worker never waits for a disk: when the
-//! thread is too far behind, lines are dropped and counted.
+//! Lives here: the combined format, safe spelling of what strangers sent, the bounded channel between, reopening. A
+//! worker never waits for a disk: when the thread is too far behind, lines are dropped and counted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

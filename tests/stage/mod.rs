@@ -17,5 +17,5 @@ mod server;
 
 pub use client::{Answer, Client, get};
 pub use embers::{EMBERS, client_of, geo_table, inventory, write_embers};
-pub use proxy::{Origin, Proxy, Seen, answer};
+pub use proxy::{Origin, Proxy, Seen, answer, content, gate, get_bytes, serve_file};
 pub use server::{Server, program, shared_data, until};

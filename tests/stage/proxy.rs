@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -218,4 +219,41 @@ fn serve(mut stream: TcpStream, handle: &Handle, seen: &Mutex<Vec<Seen>>) {
 pub fn answer(stream: &mut TcpStream, status: &str, fields: &str, body: &[u8]) -> bool {
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{fields}\r\n", body.len());
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).is_ok()
+}
+
+/// Content that differs everywhere.
+pub fn content(bytes: usize) -> Vec<u8> {
+    (0..bytes as u32).flat_map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()).take(bytes).collect()
+}
+
+/// A GET whose answer may hold any byte.
+pub fn get_bytes(proxy: &Proxy, target: &str, fields: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(proxy.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{fields}\r\n").unwrap();
+    let mut all = Vec::new();
+    // A connection that is reset gives what had come.
+    let _ = stream.read_to_end(&mut all);
+    let at = all.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or_else(|| panic!("no head: {all:?}")) + 4;
+    let body = all.split_off(at);
+    (String::from_utf8(all).unwrap().to_ascii_lowercase(), body)
+}
+
+/// A range of a file, or all of it, as a good mirror gives it.
+pub fn serve_file(request: &Seen, stream: &mut TcpStream, file: &[u8]) -> bool {
+    let fields = "Last-Modified: Sun, 01 Nov 2026 10:00:00 GMT\r\nETag: \"one\"\r\nCache-Control: max-age=600\r\n";
+    match request.range_start() {
+        None => answer(stream, "200 OK", fields, file),
+        Some(start) => {
+            let last = request.field("range").unwrap().rsplit('-').next().unwrap().parse().unwrap_or(file.len() - 1);
+            let range = format!("{fields}Content-Range: bytes {start}-{last}/{}\r\n", file.len());
+            answer(stream, "206 Partial Content", &range, &file[start..=last])
+        }
+    }
+}
+
+/// Opened by the test, waited for by an origin.
+pub fn gate() -> (Sender<()>, Mutex<Receiver<()>>) {
+    let (open, wait) = channel();
+    (open, Mutex::new(wait))
 }
