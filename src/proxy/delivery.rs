@@ -246,6 +246,14 @@ impl Delivery {
                 let words = words.as_deref().unwrap_or("502 it failed");
                 let (status, why) = words.split_once(' ').unwrap_or(("502", words));
                 let status = status.parse().unwrap_or(502);
+                // It may have failed for the cache alone, before we looked: then the rest comes through the pipe.
+                let goes_on = waiting.leader.as_ref().is_some_and(|leader| {
+                    !matches!(leader.stage(answerer.handle(), place), Stage::Failed(..) | Stage::Declined)
+                });
+                if goes_on && waiting.filling.file().is_some() {
+                    self.take_filling(waiting, Progress::Streaming, answerer);
+                    return None;
+                }
                 self.state = match waiting.stale {
                     Some(stale) if answerer.may_serve_stale(&self.asked, &stale, status) => {
                         State::Entry(stale, Part::Stale)
