@@ -17,7 +17,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use mirrorlistd::config::Config;
 use mirrorlistd::daemon::{Sources, Tolerance};
 use mirrorlistd::http::Conn;
-use mirrorlistd::serve::{Answerer, Clock, Live, LogWriter, Shared};
+use mirrorlistd::serve::{Answerer, Live, Shared};
+use mirrorlistd::worker::{Clock, LogWriter};
 
 use dice::Dice;
 use stopwatch::Rounds;

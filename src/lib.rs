@@ -4,10 +4,10 @@
 //! `tests/layers.rs` reads this map and keeps it true.
 //!
 //!   0  calendar.rs dice.rs net/ place/ sys/ turn.rs
-//!   1  http/ reactor/ snapshot/ geoip/
-//!   2  config/ inventory/ verdicts/
+//!   1  http/ reactor/ repodata/ snapshot/ geoip/
+//!   2  cache/ config/ inventory/ shelf/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
-//!   4  serve/ traffic/
+//!   4  proxy/ serve/ traffic/
 //!   5  daemon/
 //!   6  cli/
 //!
@@ -17,6 +17,7 @@
 //! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
 
 pub mod answer;
+pub mod cache;
 pub mod calendar;
 pub mod cli;
 pub mod config;
@@ -31,10 +32,15 @@ pub mod inventory;
 pub mod net;
 pub mod place;
 pub mod plan;
+pub mod proxy;
 pub mod reactor;
+pub mod repodata;
 pub mod serve;
+pub mod shelf;
 pub mod snapshot;
 pub mod sys;
 pub mod traffic;
 pub mod turn;
+pub mod upstream;
 pub mod verdicts;
+pub mod worker;

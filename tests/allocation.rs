@@ -19,7 +19,8 @@ use mirrorlistd::daemon::{Sources, Tolerance};
 use mirrorlistd::http::Conn;
 use mirrorlistd::net::Prefixes;
 use mirrorlistd::reactor::Limits;
-use mirrorlistd::serve::{AccessLog, Answerer, Clock, Edition, Listener, Live, LogWriter, Shared, Worker};
+use mirrorlistd::serve::{Answerer, Edition, Live, Shared, Worker};
+use mirrorlistd::worker::{AccessLog, Clock, Listener, LogWriter};
 
 /// Counts the allocations of threads that ask for it, each test by itself.
 struct Counting;

@@ -12,11 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mirrorlistd::crawl::{
-    Allowed, Ask, Dialer, End, Fetch, Got, Method, Options, Patience, Recorder, Targets, Threads, run,
-};
+use mirrorlistd::crawl::{Ask, Dialer, End, Fetch, Got, Method, Options, Patience, Recorder, Targets, Threads, run};
 use mirrorlistd::inventory::read_text;
 use mirrorlistd::net::{Family, Prefixes};
+use mirrorlistd::upstream::Allowed;
 use mirrorlistd::verdicts::{
     Catalog, Change, Finding, Learned, MirrorId, Observation, RepoId, RepoKey, StateError, Subject, Truth, Verdict,
 };

@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::daemon::{GeoError, RunError, SourcesError};
+use crate::cache::store::StoreError as CacheError;
+use crate::daemon::{GeoError, ProxyError, RunError, SourcesError};
 use crate::snapshot::StoreError;
 use crate::verdicts::StateError;
 
@@ -65,6 +66,18 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Failure {
+        match &error {
+            CacheError::Locked { .. } => Failure::Guard(error.to_string()),
+            CacheError::System { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Failure::Input(error.to_string())
+            }
+            _ => Failure::System(error.to_string()),
+        }
+    }
+}
+
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Failure {
         match &error {
@@ -102,8 +115,11 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
         match error {
             RunError::Sources(error) => error.into(),
-            RunError::Config(_) => Failure::Input(error.to_string()),
-            RunError::Listen(_) | RunError::Log(_) | RunError::System { .. } => Failure::System(error.to_string()),
+            RunError::Proxy(ProxyError::Cache(CacheError::Locked { .. })) => Failure::Guard(error.to_string()),
+            RunError::Proxy(ProxyError::Fetcher(_)) | RunError::Config(_) => Failure::Input(error.to_string()),
+            RunError::Proxy(_) | RunError::Listen(_) | RunError::Log(_) | RunError::System { .. } => {
+                Failure::System(error.to_string())
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::check;
 use super::failure::Failure;
 use super::publish;
-use crate::import::{Imported, Note, Stamp, almalinux, clouds, list_tree, tree_snapshot};
+use crate::import::{Imported, Note, Stamp, almalinux, clouds, list_tree, repoproxy, tree_snapshot};
 use crate::inventory::World;
 
 /// Turn other people's inventories into lists, and published list trees into snapshots.
@@ -18,6 +18,8 @@ pub enum Command {
     Cloud(CloudArgs),
     /// A published tree of mirror lists (`repos.json`, `ipv4/…/mirrorlist.de`) into a snapshot, as it is.
     Tree(TreeArgs),
+    /// The `repos.yaml` of oVirt's repoproxy into tables for the proxy's configuration, on standard output.
+    Repoproxy(RepoproxyArgs),
 }
 
 /// Where facts come from, for the head of the files that are written.
@@ -70,6 +72,14 @@ pub struct TreeArgs {
     target: publish::Target,
 }
 
+/// `import repoproxy`.
+#[derive(Debug, clap::Args)]
+pub struct RepoproxyArgs {
+    /// Its `repos.yaml`.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
 /// Runs the command.
 pub fn run(command: Command) -> Result<(), Failure> {
     match command {
@@ -90,6 +100,12 @@ pub fn run(command: Command) -> Result<(), Failure> {
             print_notes(&tree.notes);
             let bytes = tree_snapshot::build(&tree).map_err(Failure::input)?;
             args.target.publish(&bytes)
+        }
+        Command::Repoproxy(args) => {
+            let imported = repoproxy::import(&args.file).map_err(Failure::input)?;
+            print_notes(&imported.notes);
+            print!("{}", imported.text);
+            Ok(())
         }
     }
 }

@@ -5,12 +5,15 @@
 //! - `csv`        lines of CSV
 //! - `failure`    `Failure`: what went wrong, and so the exit code
 //! - `serve`      answer requests
+//! - `proxy`      repos by stable URLs, and a caching forward proxy
 //! - `crawl`      look at every mirror, keep what was found, publish what follows
 //! - `build`      lists → snapshot, published
+//! - `prefetch`   what the cache will be asked for, fetched before
 //! - `publish`    where a snapshot that was made goes
 //! - `check`      read the lists and tell of every problem
 //! - `plan`       lists and verdicts → what would change, what the guard says, the publication
 //! - `expire`     name nothing of a repo that is older than what its master shows now
+//! - `cache`      what is in the proxy's cache
 //! - `clouds`     bring the address ranges of clouds up to date
 //! - `export`     lists for other people's frontends
 //! - `logs`       reading access logs
@@ -26,6 +29,7 @@
 mod atlas;
 mod bar;
 mod build;
+mod cache;
 mod check;
 mod clouds;
 mod crawl;
@@ -39,6 +43,8 @@ mod logs;
 mod lookup;
 mod mirrors;
 mod plan;
+mod prefetch;
+mod proxy;
 mod publish;
 mod rollback;
 mod serve;
@@ -63,11 +69,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Proxy(proxy::Args),
     Crawl(crawl::Args),
     Build(build::Args),
     Check(check::Args),
     Plan(plan::Args),
     Expire(expire::Args),
+    #[command(subcommand)]
+    Cache(cache::Command),
     #[command(subcommand)]
     Clouds(clouds::Command),
     #[command(subcommand)]
@@ -90,11 +99,13 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Crawl(args) => crawl::run(&args),
         Command::Build(args) => build::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Expire(args) => expire::run(&args),
+        Command::Cache(command) => cache::run(&command),
         Command::Clouds(command) => clouds::run(command),
         Command::Export(command) => export::run(command),
         Command::Lookup(args) => lookup::run(&args),

@@ -8,6 +8,7 @@ use std::{fs, io};
 use serde::Deserialize;
 
 use super::pages::{Pages, WrittenPages};
+use super::proxy::{self, Proxy};
 use crate::net::Prefixes;
 use crate::reactor::Limits;
 
@@ -63,6 +64,8 @@ pub struct Config {
     pub crawl: Crawl,
     /// Pages and redirects for images.
     pub pages: Pages,
+    /// The proxy; none: the file has no such table.
+    pub proxy: Option<Proxy>,
 }
 
 /// How mirrors are looked at, and what may follow from it.
@@ -166,6 +169,7 @@ struct Written {
     drain_seconds: u64,
     crawl: WrittenCrawl,
     pages: WrittenPages,
+    proxy: Option<proxy::Written>,
 }
 
 /// The table `[crawl]` as it is written.
@@ -238,6 +242,7 @@ impl Default for Written {
             drain_seconds: 10,
             crawl: WrittenCrawl::default(),
             pages: WrittenPages::default(),
+            proxy: None,
         }
     }
 }
@@ -324,9 +329,12 @@ fn check(path: &Path, written: Written) -> Result<Config, ConfigError> {
         repos_min: crawl.repos_min,
         canaries: within("crawl.canaries", crawl.canaries as u64, 0..=100)? as usize,
     };
+    let proxy = written.proxy.map(|proxy| proxy::check(proxy, folder)).transpose();
+    let proxy = proxy.map_err(|(key, what)| wrong(key, what))?;
     Ok(Config {
         crawl,
         pages: written.pages.check(folder).map_err(|(key, what)| wrong(key, what))?,
+        proxy,
         listen: written.listen,
         listen_proxied: written.listen_proxied,
         workers: written.workers,

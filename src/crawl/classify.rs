@@ -6,7 +6,7 @@
 use sha2::{Digest as _, Sha256, Sha512};
 
 use super::fetch::{End, Reply, note};
-use super::repomd::{self, RepoMd};
+use crate::repodata::{Fault, RepoMd, is_page};
 use crate::verdicts::{Digest, Finding, Shown, Truth};
 
 /// What kind of file tells the state of a repo.
@@ -128,10 +128,10 @@ fn parse(body: &[u8], pointer: Pointer) -> Result<u64, (Finding, String)> {
     match pointer {
         Pointer::RepoMd => match RepoMd::parse(body) {
             Ok(read) => Ok(read.timestamp),
-            Err(fault @ repomd::Fault::Cut) => Err((Finding::Truncated, fault.to_string())),
+            Err(fault @ Fault::Cut) => Err((Finding::Truncated, fault.to_string())),
             Err(fault) => Err((Finding::NotMetadata, fault.to_string())),
         },
-        Pointer::Summary if repomd::is_page(body) => Err((Finding::NotMetadata, repomd::Fault::Page.to_string())),
+        Pointer::Summary if is_page(body) => Err((Finding::NotMetadata, Fault::Page.to_string())),
         // A summary is a GVariant, whose framing is at its end: nothing in it tells a cut one from another one.
         Pointer::Summary => Ok(0),
         // Images are judged by `iso`.

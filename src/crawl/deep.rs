@@ -4,9 +4,9 @@
 //! inspected (`lane`), who asks (`crew`).
 
 use super::fetch::{Ask, Failure, Got, Method, Patience, Reply, note};
-use super::repomd::{Entry, RepoMd};
 use crate::dice::Dice;
 use crate::net::Family;
+use crate::repodata::{Entry, RepoMd, stays_below};
 
 /// One repo of one mirror under inspection.
 #[derive(Clone, Debug)]
@@ -85,14 +85,6 @@ fn fault_of(file: &Entry, reply: &Reply) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// Whether a location names a file below the repo's folder.
-fn stays_below(location: &str) -> bool {
-    !location.is_empty()
-        && !location.starts_with('/')
-        && location.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b':'))
-        && location.split('/').all(|part| part != "..")
 }
 
 #[cfg(test)]

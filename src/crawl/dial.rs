@@ -1,28 +1,22 @@
 //! `Dialer`: requests made with `ureq`.
 //!
 //! Lives here: an agent for each line (so that connections are kept alive per mirror, and no list of connections is
-//! shared by all threads), limits, and what faults mean. Not here: sockets (`wire`), names (`resolve`), addresses
-//! (`address`).
+//! shared by all threads), limits, and what faults mean. Not here: sockets, names and addresses (`upstream`).
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body, Error, Timeout};
 
-use super::address::Allowed;
-use super::fetch::{Ask, End, Failure, Fetch, Got, HEAD_BYTES_MAX, Method, Reply, note};
-use super::resolve::Resolver;
-use super::wire::{Dial, Line, Names, Trouble};
+use super::fetch::{Ask, End, Failure, Fetch, Got, Method, Reply, note};
 use crate::net::Family;
+use crate::upstream::{Allowed, Dial, HEAD_BYTES_MAX, Line, Names, Resolver, TlsError, Trouble, tls_config};
 use crate::verdicts::Finding;
 
 /// Longest body of an answer that is no file, bytes: read so that the connection can be used again.
@@ -31,27 +25,9 @@ const ERROR_BODY_BYTES_MAX: usize = 16 * 1024;
 /// Why no requests can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DialerError {
-    /// The file with additional roots cannot be used.
-    #[error("{path}: cannot read certificates: {source}; write PEM certificates of authorities into it")]
-    Roots {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: rustls::pki_types::pem::Error,
-    },
-    /// A certificate in it cannot be used.
-    #[error("{path}: certificate {number} is no certificate of an authority: {source}")]
-    Root {
-        /// The file.
-        path: PathBuf,
-        /// Which, from 1.
-        number: usize,
-        /// What is wrong.
-        source: rustls::Error,
-    },
     /// TLS cannot be set up.
-    #[error("cannot set up TLS: {0}")]
-    Tls(#[from] rustls::Error),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// The threads for the resolver cannot be started.
     #[error("cannot start the threads that look names up: {0}")]
     Threads(#[from] io::Error),
@@ -73,27 +49,10 @@ impl Dialer {
     /// Makes requests in the name of `contact` (a URL or an address that operators of mirrors can turn to), trusting
     /// the roots of the web and those in `extra_roots` (a PEM file), and dialling internal addresses only as `allowed`.
     pub fn new(contact: Option<&str>, allowed: Allowed, extra_roots: Option<&Path>) -> Result<Dialer, DialerError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(path) = extra_roots {
-            let failed = |source| DialerError::Roots { path: path.to_owned(), source };
-            let found = CertificateDer::pem_file_iter(path).map_err(failed)?;
-            let found = found.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-            if found.is_empty() {
-                return Err(failed(rustls::pki_types::pem::Error::NoItemsFound));
-            }
-            for (at, root) in found.into_iter().enumerate() {
-                let failed = |source| DialerError::Root { path: path.to_owned(), number: at + 1, source };
-                roots.add(root).map_err(failed)?;
-            }
-        }
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Ok(Dialer {
             allowed,
             resolver: Arc::new(Resolver::system()?),
-            tls: Arc::new(tls),
+            tls: tls_config(extra_roots)?,
             user_agent: user_agent(contact),
             lines: Mutex::default(),
         })
@@ -107,7 +66,8 @@ impl Dialer {
 
     fn new_line(&self, family: Family) -> (Agent, Arc<Line>) {
         let line = Arc::new(Line {
-            family,
+            family: Some(family),
+            is_strict: false,
             allowed: self.allowed.clone(),
             bytes: AtomicU64::new(0),
             connects: AtomicU32::new(0),

@@ -9,8 +9,6 @@ use std::time::Duration;
 use crate::net::Family;
 use crate::verdicts::Finding;
 
-/// Longest head of an answer, bytes.
-pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Longest `repomd.xml`, ostree `summary`, checksum file or index page, bytes. Picked by feel: Fedora's richest
 /// repomd.xml has 6 kB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;

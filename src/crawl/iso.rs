@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::classify::refusal;
 use super::fetch::{End, Reply, note};
-use super::repomd::is_page;
+use crate::repodata::is_page;
 use crate::snapshot::DigestKind;
 use crate::verdicts::{Finding, Original, Shown};
 

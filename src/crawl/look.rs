@@ -10,11 +10,11 @@ use super::deep::{Inspected, Inspection};
 use super::fetch::{Ask, BODY_BYTES_MAX, Got, Method, Patience, Reply};
 use super::iso;
 use super::lane::{Lane, Pending, Task};
-use super::repomd::RepoMd;
 use super::survey::{Survey, Surveyed};
 use super::targets::{Folder, Targets};
 use crate::dice::Dice;
 use crate::net::Family;
+use crate::repodata::RepoMd;
 use crate::verdicts::{Catalog, Class, Evidence, Finding, RepoId, Shown, Truth};
 
 /// All that a look needs to know.

@@ -9,16 +9,15 @@
 //! - `look`       the steps of a look: tasks become requests, answers outcomes
 //! - `crew`       the threads that walk the lanes
 //! - `fetch`      one request and what came of it, in words that need no socket
-//! - `dial`       requests made with `ureq`, each line with its connections; over `wire`, after `resolve`
-//! - `address`    which addresses may be dialled
-//! - `classify`   what an answer means, held against the truth; `repomd` reads it
+//! - `dial`       requests made with `ureq`, each line with its connections
+//! - `classify`   what an answer means, held against the truth
 //! - `deep`       whether the files that a `repomd.xml` names are there
 //! - `iso`        checksum files of images, and whether a mirror has the images
 //! - `survey`     what a master has in a folder of images
 //!
-//! Not here: what is held of a mirror after several looks (`verdicts`), what follows for lists (`plan`).
+//! Not here: reading a `repomd.xml` (`repodata`), names, addresses and sockets (`upstream`), what is held of a mirror
+//! after several looks (`verdicts`), what follows for lists (`plan`).
 
-mod address;
 mod canaries;
 mod classify;
 mod conclude;
@@ -30,21 +29,16 @@ mod iso;
 mod lane;
 mod look;
 mod pass;
-mod repomd;
 mod report;
-mod resolve;
 mod schedule;
 mod survey;
 mod targets;
 #[cfg(test)]
 mod tests;
-mod wire;
 
-pub use address::{Allowed, is_internal};
 pub use crew::{Crew, Threads};
 pub use dial::{Dialer, DialerError};
-pub use fetch::{Ask, BODY_BYTES_MAX, End, Failure, Fetch, Got, HEAD_BYTES_MAX, Method, Patience, Reply};
+pub use fetch::{Ask, BODY_BYTES_MAX, End, Failure, Fetch, Got, Method, Patience, Reply};
 pub use pass::{Kept, Options, Recorder, run};
-pub use repomd::{Entry, Fault, RepoMd};
 pub use report::{Count, FamilyReport, Progress, Report, Stage};
 pub use targets::Targets;

@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::publication::Publication;
 use super::sources::{SourcesError, lists_folder};
 use crate::config::Config;
-use crate::crawl::{self, Allowed, Dialer, Kept, Options, Progress, Report, Targets, Threads};
+use crate::crawl::{self, Dialer, Kept, Options, Progress, Report, Targets, Threads};
 use crate::inventory::{self, Problem};
 use crate::net::Family;
 use crate::plan::guard::{Minimums, Refusal};
 use crate::snapshot::{Generation, Store};
+use crate::upstream::Allowed;
 use crate::verdicts::{Change, Class, Damping, Keep, MirrorId, RepoId, RunCounts, RunOutcome, Standing, State};
 
 /// What a cycle came to.

@@ -11,11 +11,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use super::crawler;
+use super::proxy::{Proxy, ProxyError, SnapshotLists};
 use super::sources::{Sources, SourcesError, Tolerance};
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError, RepoSource};
+use crate::proxy::repo::Lists;
 use crate::reactor::Handle;
-use crate::serve::{Listener, Live, LogError, LogWriter, Shared, Worker};
+use crate::serve::{Live, Shared, Worker};
 use crate::sys::{self, ListenError};
+use crate::worker::{Listener, LogError, LogWriter};
 
 /// How long the kernel may keep a connection that has sent nothing from us (TCP_DEFER_ACCEPT).
 const ACCEPT_DEFER: Duration = Duration::from_secs(5);
@@ -37,6 +40,9 @@ pub enum RunError {
     /// The access log.
     #[error("{0}")]
     Log(#[from] LogError),
+    /// The proxy.
+    #[error("{0}")]
+    Proxy(#[from] ProxyError),
     /// The system refused a thread, a signal handler or an event queue.
     #[error("cannot {doing}: {source}")]
     System {
@@ -93,7 +99,9 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
         eprintln!("{problem}");
     })?;
     let worker_count = config.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let listeners = listen(&config, worker_count)?;
+    let plain = config.listen.iter().map(|address| (*address, false));
+    let proxied = config.listen_proxied.iter().map(|address| (*address, true));
+    let listeners = listen(plain.chain(proxied), worker_count)?;
     let addresses: Vec<SocketAddr> = listeners[0].iter().filter_map(|one| one.socket.local_addr().ok()).collect();
     let (log_writer, logs) = match &config.access_log {
         Some(path) => LogWriter::start(path, worker_count).map(|(writer, logs)| (Some(writer), logs))?,
@@ -114,15 +122,21 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
             .map_err(|source| system("make an event queue", source))?;
         handles.push(worker.handle());
         let name = thread::Builder::new().name(format!("worker-{number}"));
-        let thread = name.spawn(move || serve(worker, number));
+        let thread = name.spawn(move || watched(number, || worker.run()));
         threads.push(thread.map_err(|source| system("start a thread", source))?);
     }
+    let proxy = config.proxy.as_ref().map(|settings| {
+        let lists = Arc::new(SnapshotLists { shared: Arc::clone(&shared) });
+        Proxy::start(settings, &config.metrics_allow, config.limits, worker_count, Some(lists))
+    });
+    let proxy = proxy.transpose()?;
     sys::give_back_free_memory();
     announce(&addresses);
+    announce(proxy.as_ref().map_or(&[], Proxy::addresses));
     if config.crawl.enabled {
         crawler::start(origin, Arc::clone(&shared)).map_err(|source| system("start a thread", source))?;
     }
-    let mut control = Control { origin, sources, shared, handles, log_writer };
+    let mut control = Control { origin, sources, shared, handles, log_writer, proxy };
     for signal in signals.forever() {
         match signal {
             SIGHUP => control.reload(&config),
@@ -140,12 +154,68 @@ pub fn run(origin: &Origin) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Runs the proxy alone, until TERM or INT.
+pub fn run_proxy(origin: &Origin) -> Result<(), RunError> {
+    let read = || {
+        let mut config = Origin { listen: Vec::new(), ..origin.clone() }.config()?;
+        let mut settings = config.proxy.take().unwrap_or_else(config::Proxy::shipped);
+        if !origin.listen.is_empty() {
+            settings.listen.clone_from(&origin.listen);
+        }
+        Ok::<_, ConfigError>((config, settings))
+    };
+    let (config, settings) = read()?;
+    let mut signals =
+        Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(|source| system("watch signals", source))?;
+    if let Err(error) = sys::raise_descriptor_limit() {
+        eprintln!("descriptors state=not_raised error=\"{error}\"");
+    }
+    let worker_count = config.workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let mut sources = Sources::default();
+    let mut edition = |config: &Config, settings: &config::Proxy, tolerance| {
+        let needs_lists = settings.repos.iter().any(|repo| repo.source == RepoSource::Snapshot);
+        needs_lists.then(|| sources.edition(config, tolerance, &mut |problem| eprintln!("{problem}"))).transpose()
+    };
+    let snapshot = edition(&config, &settings, Tolerance::Skip)?;
+    let snapshot = snapshot.map(|edition| Arc::new(Shared::new(Live::new(edition), 0, Arc::default())));
+    let lists = snapshot.clone().map(|shared| Arc::new(SnapshotLists { shared }) as Arc<dyn Lists>);
+    let proxy = Proxy::start(&settings, &config.metrics_allow, config.limits, worker_count, lists)?;
+    announce(proxy.addresses());
+    for signal in signals.forever() {
+        match signal {
+            SIGHUP => {
+                let done = read().map_err(RunError::from).and_then(|(config, settings)| {
+                    let made = edition(&config, &settings, Tolerance::Refuse)?;
+                    if let (Some(snapshot), Some(made)) = (&snapshot, made) {
+                        snapshot.live.replace(made);
+                    }
+                    Ok(proxy.reload(&settings, &config.metrics_allow)?)
+                });
+                match done {
+                    Ok(()) => eprintln!("reload state=done"),
+                    Err(error) => {
+                        eprintln!("reload state=failed note=\"the old state keeps serving\" error=\"{error}\"");
+                    }
+                }
+            }
+            SIGUSR1 => proxy.reopen_log(),
+            _ => break,
+        }
+    }
+    eprintln!("program state=stopping");
+    proxy.stop();
+    proxy.finish();
+    eprintln!("program state=stopped");
+    Ok(())
+}
+
 /// Listeners for each worker: the first binds, the others share its port.
-fn listen(config: &Config, worker_count: usize) -> Result<Vec<Vec<Listener>>, ListenError> {
-    let plain = config.listen.iter().map(|address| (*address, false));
-    let proxied = config.listen_proxied.iter().map(|address| (*address, true));
+pub(super) fn listen(
+    addresses: impl Iterator<Item = (SocketAddr, bool)>,
+    worker_count: usize,
+) -> Result<Vec<Vec<Listener>>, ListenError> {
     let mut by_worker: Vec<Vec<Listener>> = (0..worker_count).map(|_| Vec::new()).collect();
-    for (address, is_proxied) in plain.chain(proxied) {
+    for (address, is_proxied) in addresses {
         let first = sys::listen(address, ACCEPT_DEFER)?;
         let bound = local_address(&first, address)?;
         for listeners in by_worker.iter_mut().skip(1) {
@@ -172,7 +242,7 @@ fn announce(addresses: &[SocketAddr]) {
 
 /// The thread of a worker. A worker that dies takes the program with it: one that goes on with fewer loops than it
 /// should would lose connections without anybody noticing.
-fn serve(worker: Worker, number: usize) {
+pub(super) fn watched(number: usize, run: impl FnOnce() -> io::Result<()>) {
     struct Bomb(usize);
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -181,7 +251,7 @@ fn serve(worker: Worker, number: usize) {
         }
     }
     let bomb = Bomb(number);
-    match worker.run() {
+    match run() {
         Ok(()) => std::mem::forget(bomb),
         Err(error) => eprintln!("worker number={number} state=failed error=\"{error}\""),
     }
@@ -194,6 +264,7 @@ struct Control<'a> {
     shared: Arc<Shared>,
     handles: Vec<Handle>,
     log_writer: Option<LogWriter>,
+    proxy: Option<Proxy>,
 }
 
 impl Control<'_> {
@@ -210,6 +281,7 @@ impl Control<'_> {
         });
         match made {
             Ok((config, edition)) => {
+                self.reload_proxy(&config);
                 let generation = edition.atlas.generation();
                 self.shared.live.replace(edition);
                 vitals.reloads_done.add(1);
@@ -231,7 +303,17 @@ impl Control<'_> {
         sys::give_back_free_memory();
     }
 
+    fn reload_proxy(&self, config: &Config) {
+        let Some((proxy, settings)) = self.proxy.as_ref().zip(config.proxy.as_ref()) else { return };
+        if let Err(error) = proxy.reload(settings, &config.metrics_allow) {
+            eprintln!("reload state=failed note=\"the proxy's old state keeps serving\" error=\"{error}\"");
+        }
+    }
+
     fn reopen_log(&self) {
+        if let Some(proxy) = &self.proxy {
+            proxy.reopen_log();
+        }
         if let Some(writer) = &self.log_writer {
             writer.reopen();
             eprintln!("access_log state=reopened");
@@ -252,9 +334,15 @@ impl Control<'_> {
                 eprintln!("worker state=not_stopped error=\"{error}\"");
             }
         }
+        if let Some(proxy) = &self.proxy {
+            proxy.stop();
+        }
     }
 
     fn finish(self) {
+        if let Some(proxy) = self.proxy {
+            proxy.finish();
+        }
         if let Some(writer) = self.log_writer {
             writer.finish();
         }
@@ -270,15 +358,16 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("workers", old.workers != new.workers),
         ("crawl.enabled", old.crawl.enabled != new.crawl.enabled),
         ("access_log", old.access_log != new.access_log),
+        ("proxy", old.proxy.is_some() != new.proxy.is_some()),
         ("connections_max or *_seconds", old.limits != new.limits),
     ];
     differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }
 
-fn unix_seconds() -> u64 {
+pub(super) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-fn system(doing: &'static str, source: io::Error) -> RunError {
+pub(super) fn system(doing: &'static str, source: io::Error) -> RunError {
     RunError::System { doing, source }
 }

@@ -5,6 +5,7 @@
 
 use super::body::{Body, BodyError};
 use super::limits::{BODY_BYTES_MAX, OUTPUT_BYTES_PAUSE};
+use super::method::Method;
 use super::refusal::Refusal;
 use super::request::{Framing, Parsed, Request, Slots, parse};
 
@@ -15,6 +16,8 @@ pub enum After {
     Next,
     /// The answer said `Connection: close`.
     Close,
+    /// The answer is not over: no further request is taken before `Conn::answered`.
+    Later,
 }
 
 /// Who gives the answers. It cannot fail: an error is an answer, too.
@@ -22,6 +25,30 @@ pub trait Answer {
     /// Appends the answer to a request. Its methods, target and fields are valid; whether they are allowed and known is
     /// the answerer's to judge. Called when the request's body, if any, has come and is well-formed.
     fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>) -> After;
+
+    /// Whether a method that `Method` does not know is the answerer's to judge; else it is refused.
+    fn takes_other_methods(&self) -> bool {
+        false
+    }
+
+    /// Longest body of this request that is read, bytes.
+    fn body_bytes_max(&self, request: &Request<'_>) -> u64 {
+        let _ = request;
+        BODY_BYTES_MAX
+    }
+
+    /// Whether a client that waits for a word before it sends its body shall send it: then it is told so. Else the
+    /// request is answered at once.
+    fn invites_body(&self, request: &Request<'_>) -> bool {
+        let _ = request;
+        false
+    }
+
+    /// A piece of a request's content, in order, before `answer` is called for it. Thrown away unless somebody wants
+    /// it.
+    fn content(&mut self, data: &[u8]) {
+        let _ = data;
+    }
 
     /// Appends the answer to a request that is not to be trusted (see `response::refuse`): the last of its connection.
     /// `line` is the request line as far as it came, for the log; it may hold any byte.
@@ -37,6 +64,8 @@ pub enum Phase {
     Head,
     /// The rest of a request body.
     Body,
+    /// The rest of an answer.
+    Answering,
     /// Nothing: the last answer was given, and the client asked for that.
     Closing,
     /// Nothing: the last answer was given, and the client may not know yet. Whatever it still sends is to be thrown
@@ -70,6 +99,11 @@ enum State {
         skipped_line: bool,
     },
     Body(Box<Upload>),
+    /// An answer is under way; what follows it.
+    Answering {
+        is_persistent: bool,
+        asks_to_close: bool,
+    },
     Closing,
     Lingering,
 }
@@ -106,6 +140,7 @@ impl Conn {
             State::Head { searched_bytes: 0, .. } => Phase::Idle,
             State::Head { .. } => Phase::Head,
             State::Body(_) => Phase::Body,
+            State::Answering { .. } => Phase::Answering,
             State::Closing => Phase::Closing,
             State::Lingering => Phase::Lingering,
         }
@@ -128,6 +163,7 @@ impl Conn {
             let consumed_bytes = match &mut self.state {
                 State::Head { .. } => self.receive_head(rest, out, answers, &mut received.answer_count),
                 State::Body(_) => self.receive_body(rest, out, answers, &mut received.answer_count),
+                State::Answering { .. } => 0,
                 State::Closing | State::Lingering => rest.len(),
             };
             if consumed_bytes == 0 {
@@ -137,13 +173,24 @@ impl Conn {
         }
     }
 
+    /// The answer that was `After::Later` is over; `after` says what follows.
+    pub fn answered(&mut self, after: After) {
+        if let State::Answering { is_persistent, asks_to_close } = self.state {
+            self.state = match after {
+                After::Next if is_persistent => State::NEW,
+                _ if asks_to_close => State::Closing,
+                _ => State::Lingering,
+            };
+        }
+    }
+
     /// The time limit of the phase has passed. A request that was begun is refused; an idle connection just closes.
     /// `bytes` are those not consumed before.
     pub fn timed_out(&mut self, bytes: &[u8], out: &mut Vec<u8>, answers: &mut impl Answer) {
         match std::mem::replace(&mut self.state, State::Lingering) {
             State::Head { searched_bytes: 1.., .. } => answers.refused(Refusal::HeadTimedOut, first_line(bytes), out),
             State::Body(upload) => answers.refused(Refusal::BodyTimedOut, first_line(&upload.head), out),
-            State::Head { .. } | State::Closing | State::Lingering => {}
+            State::Head { .. } | State::Answering { .. } | State::Closing | State::Lingering => {}
         }
     }
 
@@ -174,15 +221,21 @@ impl Conn {
         let mut slots = Slots::new();
         match parse(bytes, usize::from(*searched_bytes), &mut slots) {
             Parsed::Whole(mut request, head_bytes) => {
+                if request.method() == Method::Other && !answers.takes_other_methods() {
+                    self.refuse(Refusal::MethodUnknown, bytes, out, answers);
+                    *answer_count += 1;
+                    return bytes.len();
+                }
                 let body = match request.framing() {
                     Framing::None => None,
-                    Framing::Length(length) => Some(Body::with_length(length, BODY_BYTES_MAX)),
-                    Framing::Chunked => Some(Ok(Body::chunked(BODY_BYTES_MAX))),
+                    Framing::Length(length) => Some(Body::with_length(length, answers.body_bytes_max(&request))),
+                    Framing::Chunked => Some(Ok(Body::chunked(answers.body_bytes_max(&request)))),
                 };
+                let is_invited = request.expects_continue() && body.is_some() && answers.invites_body(&request);
                 match body {
                     // The client waits for a word, and the answer is one that makes its body needless
                     // (RFC 9110, section 10.1.1). It may have sent the body all the same: so this is the last answer.
-                    Some(_) if request.expects_continue() => {
+                    Some(_) if request.expects_continue() && !is_invited => {
                         request.must_close();
                         self.answer(&request, out, answers);
                         *answer_count += 1;
@@ -192,6 +245,9 @@ impl Conn {
                         *answer_count += 1;
                     }
                     Some(Ok(body)) => {
+                        if is_invited {
+                            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                        }
                         self.state = State::Body(Box::new(Upload { head: bytes[..head_bytes].into(), body }))
                     }
                     Some(Err(error)) => {
@@ -223,7 +279,12 @@ impl Conn {
     ) -> usize {
         let State::Body(upload) = &mut self.state else { return 0 };
         let consumed_bytes = match upload.body.feed(bytes) {
-            Ok(fed) => fed.consumed_bytes,
+            Ok(fed) => {
+                if !fed.data.is_empty() {
+                    answers.content(fed.data);
+                }
+                fed.consumed_bytes
+            }
             Err(error) => {
                 let head = std::mem::take(&mut upload.head);
                 self.refuse(refusal_of(error), &head, out, answers);
@@ -246,6 +307,9 @@ impl Conn {
     fn answer(&mut self, request: &Request<'_>, out: &mut Vec<u8>, answers: &mut impl Answer) {
         let after = answers.answer(request, out);
         self.state = match after {
+            After::Later => {
+                State::Answering { is_persistent: request.is_persistent(), asks_to_close: request.asks_to_close() }
+            }
             After::Next if request.is_persistent() => State::NEW,
             // Whoever expected a word, or wants a tunnel, may be sending already.
             After::Next | After::Close if request.asks_to_close() => State::Closing,

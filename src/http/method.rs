@@ -1,7 +1,7 @@
 //! `Method`: the methods of HTTP.
 
-/// A method this server knows. Knowing is not allowing: what is not known is answered 501 by `Conn`, what is not
-/// allowed 405 by the answerer.
+/// A method. Knowing is not allowing: what is not known is answered 501 by `Conn`, unless the answerer takes it; what
+/// is not allowed, 405 by the answerer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of RFC 9110, section 9.3, and RFC 5789")]
 pub enum Method {
@@ -14,12 +14,14 @@ pub enum Method {
     Options,
     Trace,
     Patch,
+    /// Any other: `Request::method_token` tells which.
+    Other,
 }
 
 impl Method {
     /// Methods are spelt in upper case, and case counts (RFC 9110, section 9.1).
-    pub fn from_token(token: &[u8]) -> Option<Method> {
-        Some(match token {
+    pub fn from_token(token: &[u8]) -> Method {
+        match token {
             b"GET" => Method::Get,
             b"HEAD" => Method::Head,
             b"POST" => Method::Post,
@@ -29,11 +31,11 @@ impl Method {
             b"OPTIONS" => Method::Options,
             b"TRACE" => Method::Trace,
             b"PATCH" => Method::Patch,
-            _ => return None,
-        })
+            _ => Method::Other,
+        }
     }
 
-    /// As requests spell it: `GET`.
+    /// As requests spell it: `GET`; those it does not know are `other`.
     pub fn name(self) -> &'static str {
         match self {
             Method::Get => "GET",
@@ -45,6 +47,7 @@ impl Method {
             Method::Options => "OPTIONS",
             Method::Trace => "TRACE",
             Method::Patch => "PATCH",
+            Method::Other => "other",
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - `conn`       `Conn`, one connection's state, and `Answer`, who gives the answers
 //! - `request`    `Request`, a request head that was parsed and found valid
+//! - `fields`     `Fields`, the field lines of a message, and `FieldBlock`, field lines of our own
 //! - `lines`      what is wrong with a head, line by line, once something is
 //! - `target`     request targets and `host[:port]`
 //! - `method`     the methods of HTTP
@@ -15,6 +16,7 @@
 
 mod body;
 mod conn;
+mod fields;
 mod limits;
 mod lines;
 mod method;
@@ -26,6 +28,7 @@ mod target;
 
 pub use body::{Body, BodyError, Fed};
 pub use conn::{After, Answer, Conn, Phase, Received};
+pub use fields::{FieldBlock, FieldIter, Fields, Members};
 pub use limits::{
     BODY_BYTES_MAX, CHUNK_EXTENSION_BYTES_MAX, FIELD_COUNT_MAX, HEAD_BYTES_MAX, OUTPUT_BYTES_PAUSE, TRAILER_BYTES_MAX,
 };

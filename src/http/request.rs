@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use httparse::{EMPTY_HEADER, Header, Status as Progress};
 
+use super::fields::Fields;
 use super::limits::{FIELD_COUNT_MAX, HEAD_BYTES_MAX};
 use super::lines;
 use super::method::Method;
@@ -50,6 +51,11 @@ impl<'a> Request<'a> {
     /// The method, which need not be one that is allowed.
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The method as it was sent.
+    pub fn method_token(&self) -> &'a [u8] {
+        self.line.split(|&byte| byte == b' ').next().unwrap_or_default()
     }
 
     /// The version of the client.
@@ -101,6 +107,11 @@ impl<'a> Request<'a> {
     /// Every field, in order: name as sent, value without the white space around it.
     pub fn fields(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.fields.iter().map(|field| (field.name, field.value))
+    }
+
+    /// A view of the fields that does not depend on the request.
+    pub fn field_lines(&self) -> Fields<'a> {
+        Fields::parsed(self.fields)
     }
 
     /// How the body is framed.
@@ -350,7 +361,7 @@ fn validate<'a>(
     let control = Control::collect(fields);
     let framing = control.framing(version)?;
     let method = Method::from_token(method);
-    let target = Target::parse(method, raw_target).ok_or(Refusal::TargetInvalid)?;
+    let target = Target::parse(Some(method), raw_target).ok_or(Refusal::TargetInvalid)?;
     match control.host {
         _ if control.has_second_host => return Err(Refusal::HostRepeated),
         Some(host) if !target::is_authority(host) => return Err(Refusal::HostInvalid),
@@ -362,7 +373,6 @@ fn validate<'a>(
     if heeds_expectations && control.has_other_expectation {
         return Err(Refusal::ExpectationUnknown);
     }
-    let method = method.ok_or(Refusal::MethodUnknown)?;
     let asks_to_close = control.closes || (version == Version::Http10 && !control.keeps_alive);
     // After CONNECT the client would send what is not HTTP.
     let is_persistent = !asks_to_close && method != Method::Connect;

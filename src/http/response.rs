@@ -42,6 +42,20 @@ impl Reply {
         Reply { without_body: request.method() == Method::Head, connection }
     }
 
+    /// Whether the answer has no body, because only its head was asked for.
+    pub fn is_head(self) -> bool {
+        self.without_body
+    }
+
+    /// The field line that says whether the connection goes on; empty where that goes without saying.
+    pub fn connection_line(self) -> &'static [u8] {
+        match self.connection {
+            Connection::Silent => b"",
+            Connection::KeepAlive => b"Connection: keep-alive\r\n",
+            Connection::Close => b"Connection: close\r\n",
+        }
+    }
+
     /// The last answer of its connection.
     pub fn closing(self) -> Reply {
         Reply { connection: Connection::Close, ..self }

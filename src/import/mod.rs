@@ -5,10 +5,12 @@
 //! - `cloud_update`  such ranges held against those in the lists
 //! - `list_tree`   a published tree of finished lists, as plain data
 //! - `tree_snapshot`  from such a tree to a snapshot of just these lists
+//! - `repoproxy`   oVirt's `repos.yaml`, as settings of the proxy
 //! - `aggregate`   the shortest set of prefixes for the same addresses
 //! - `input`       files read with a limit, and why one could not be
 //! - `note`        what an importer found odd and what it did about it
 //! - `sheet`       an inventory file being written
+//! - `yaml`        YAML documents, read leniently and with limits
 //!
 //! Importers never fetch: whoever calls brings the files. Not here: reading the inventory (`inventory`).
 
@@ -19,8 +21,10 @@ pub mod clouds;
 mod input;
 pub mod list_tree;
 mod note;
+pub mod repoproxy;
 mod sheet;
 pub mod tree_snapshot;
+mod yaml;
 
 use std::path::PathBuf;
 

@@ -25,7 +25,7 @@ pub(super) struct Connection<T> {
     /// Input that the service left. Without room unless there is some.
     pub unread: Vec<u8>,
     /// Output that the kernel did not take. Without room unless there is some.
-    unsent: Vec<u8>,
+    pub unsent: Vec<u8>,
     /// The turn of the loop in which it was accepted.
     pub opened_turn: u64,
     pub stream: TcpStream,
@@ -38,7 +38,9 @@ pub(super) struct Connection<T> {
     /// On the ready list.
     pub is_ready: bool,
     /// The service has not looked at all of `unread`.
-    has_paused: bool,
+    pub has_paused: bool,
+    /// The peer has reset it, or reads no more.
+    pub is_broken: bool,
 }
 
 #[cfg(test)]
@@ -61,7 +63,7 @@ pub(super) enum Stage {
 
 /// What the kernel watches a socket for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Watch {
+pub(super) enum Watch {
     Nothing,
     Reading,
     ReadingAndWriting,
@@ -93,6 +95,7 @@ impl<S: Service> Reactor<S> {
             is_read_closed: false,
             is_ready: false,
             has_paused: false,
+            is_broken: false,
         };
         let key = self.table.insert(connection, Limit::Idle, now.ms);
         self.serve(key, service, now);
@@ -107,6 +110,7 @@ impl<S: Service> Reactor<S> {
         }
         let Some(connection) = self.table.get_mut(key) else { return };
         match connection.stage {
+            Stage::Open(Wait::Answer) => self.advance(key, service, now),
             Stage::Open(_) => self.receive(key, service, now),
             Stage::Ending { reason, lingers } => self.end(key, reason, lingers, service, now),
             Stage::Lingering { .. } => self.drain(key, service),
@@ -159,7 +163,7 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Does what the service wants after it has received: send, then wait, end or go on.
-    fn follow(&mut self, key: Key, received: Received, service: &mut S, now: Moment) {
+    pub(super) fn follow(&mut self, key: Key, received: Received, service: &mut S, now: Moment) {
         let Some(connection) = self.table.get_mut(key) else { return };
         let is_same_wait = connection.stage == Stage::Open(received.wait) && !received.is_new_wait;
         // Bytes that nobody read would have the kernel reset the connection: then linger, too.
@@ -178,6 +182,9 @@ impl<S: Service> Reactor<S> {
         }
         if !is_same_wait {
             self.table.wait(key, limit_of(received.wait), now.ms);
+        }
+        if received.wait == Wait::Answer {
+            return self.advance(key, service, now);
         }
         self.settle(key, service, now);
     }
@@ -300,7 +307,7 @@ impl<S: Service> Reactor<S> {
     }
 
     /// Has the kernel watch a connection at least for this. Returns whether it does.
-    fn watch(&mut self, key: Key, watch: Watch) -> bool {
+    pub(super) fn watch(&mut self, key: Key, watch: Watch) -> bool {
         let Some(connection) = self.table.get_mut(key) else { return false };
         let registry = self.poll.registry();
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -337,6 +344,7 @@ fn limit_of(wait: Wait) -> Limit {
         Wait::Idle => Limit::Idle,
         Wait::Head => Limit::Head,
         Wait::Body => Limit::Body,
+        Wait::Answer => Limit::Answer,
         Wait::Close | Wait::Linger => Limit::Linger,
     }
 }

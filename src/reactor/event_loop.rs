@@ -142,6 +142,12 @@ impl<S: Service> Reactor<S> {
         for event in events {
             self.note(event);
         }
+        self.handle.take_woken(&mut self.serving);
+        let mut woken = std::mem::take(&mut self.serving);
+        for key in woken.drain(..) {
+            self.make_ready(key);
+        }
+        self.serving = woken;
         if self.stopping_since.is_none() && self.handle.shall_stop() {
             self.begin_stop(service, now);
         }
@@ -179,6 +185,7 @@ impl<S: Service> Reactor<S> {
         // A connection that was closed in this turn, or whose number has another one now, is not found.
         let Some(connection) = self.table.get_mut(key) else { return };
         connection.is_read_closed |= event.is_read_closed() || event.is_error();
+        connection.is_broken |= event.is_error() || event.is_write_closed();
         connection.is_readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         self.make_ready(key);
     }
@@ -225,6 +232,7 @@ impl<S: Service> Reactor<S> {
                     Limit::Idle => self.close(key, CloseReason::IdleTimedOut, service),
                     Limit::Head => self.give_up(key, CloseReason::HeadTimedOut, service, now),
                     Limit::Body => self.give_up(key, CloseReason::BodyTimedOut, service, now),
+                    Limit::Answer => self.give_up(key, CloseReason::AnswerTimedOut, service, now),
                     Limit::Write => self.close(key, CloseReason::WriteTimedOut, service),
                     Limit::Linger => {
                         let reason = self.table.get_mut(key).map(|connection| connection.stage);

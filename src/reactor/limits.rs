@@ -13,6 +13,8 @@ pub struct Limits {
     pub head: Duration,
     /// From the end of a head to the end of its body.
     pub body: Duration,
+    /// Without anything new of an answer that is under way, from the service.
+    pub answer: Duration,
     /// Without any of the output being taken by the peer.
     pub write: Duration,
     /// For the peer to close after our last word.
@@ -29,6 +31,7 @@ impl Default for Limits {
             idle: Duration::from_secs(60),
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
+            answer: Duration::from_secs(300),
             write: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             stop: Duration::from_secs(10),
@@ -42,6 +45,7 @@ impl Limits {
             Limit::Idle => self.idle,
             Limit::Head => self.head,
             Limit::Body => self.body,
+            Limit::Answer => self.answer,
             Limit::Write => self.write,
             Limit::Linger => self.linger,
         };
@@ -59,6 +63,8 @@ pub enum Limit {
     Head,
     /// `Limits::body`.
     Body,
+    /// `Limits::answer`.
+    Answer,
     /// `Limits::write`.
     Write,
     /// `Limits::linger`.
@@ -68,5 +74,6 @@ pub enum Limit {
 impl Limit {
     pub(super) const COUNT: usize = Self::ALL.len();
 
-    pub(super) const ALL: [Limit; 5] = [Limit::Idle, Limit::Head, Limit::Body, Limit::Write, Limit::Linger];
+    pub(super) const ALL: [Limit; 6] =
+        [Limit::Idle, Limit::Head, Limit::Body, Limit::Answer, Limit::Write, Limit::Linger];
 }

@@ -2,6 +2,7 @@
 //!
 //! - `event_loop`   `Reactor`, the loop: poll, serve, accept, expire
 //! - `connection`   its part that reads, sends and ends
+//! - `answer`       its part for answers that take more than one turn
 //! - `accept`       its part that accepts, refuses and sheds
 //! - `service`      `Service`, what the loop asks about each connection's bytes
 //! - `table`        `Table`, the connections by number and in the order of their waiting
@@ -17,6 +18,7 @@
 //! and each gets one read per turn.
 
 mod accept;
+mod answer;
 mod connection;
 mod counters;
 mod event_loop;
@@ -35,4 +37,4 @@ pub use event_loop::{READ_BYTES_MAX, Reactor};
 pub use handle::Handle;
 pub use limits::{Limit, Limits};
 pub use reason::{AcceptError, CloseReason};
-pub use service::{Received, Service, Wait};
+pub use service::{Detached, FileRange, Place, Received, Service, Step, Wait};

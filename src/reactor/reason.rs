@@ -15,11 +15,14 @@ pub enum CloseReason {
     IdleTimedOut,
     HeadTimedOut,
     BodyTimedOut,
+    AnswerTimedOut,
     WriteTimedOut,
     Shed,
     Stopped,
     NotConsumed,
     NotRegistered,
+    AnswerBroken,
+    Detached,
 }
 
 impl CloseReason {
@@ -27,7 +30,7 @@ impl CloseReason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All, in the order of their numbers.
-    pub const ALL: [CloseReason; 13] = [
+    pub const ALL: [CloseReason; 16] = [
         CloseReason::PeerClosed,
         CloseReason::PeerClosedMidway,
         CloseReason::PeerReset,
@@ -36,11 +39,14 @@ impl CloseReason {
         CloseReason::IdleTimedOut,
         CloseReason::HeadTimedOut,
         CloseReason::BodyTimedOut,
+        CloseReason::AnswerTimedOut,
         CloseReason::WriteTimedOut,
         CloseReason::Shed,
         CloseReason::Stopped,
         CloseReason::NotConsumed,
         CloseReason::NotRegistered,
+        CloseReason::AnswerBroken,
+        CloseReason::Detached,
     ];
 
     /// A short name for counters and logs.
@@ -54,11 +60,14 @@ impl CloseReason {
             CloseReason::IdleTimedOut => "idle_timed_out",
             CloseReason::HeadTimedOut => "head_timed_out",
             CloseReason::BodyTimedOut => "body_timed_out",
+            CloseReason::AnswerTimedOut => "answer_timed_out",
             CloseReason::WriteTimedOut => "write_timed_out",
             CloseReason::Shed => "shed",
             CloseReason::Stopped => "stopped",
             CloseReason::NotConsumed => "not_consumed",
             CloseReason::NotRegistered => "not_registered",
+            CloseReason::AnswerBroken => "answer_broken",
+            CloseReason::Detached => "detached",
         }
     }
 
@@ -73,11 +82,14 @@ impl CloseReason {
             CloseReason::IdleTimedOut => "no message came for too long",
             CloseReason::HeadTimedOut => "the head of a message took too long",
             CloseReason::BodyTimedOut => "the body of a message took too long",
+            CloseReason::AnswerTimedOut => "nothing more of an answer came for too long",
             CloseReason::WriteTimedOut => "the peer did not read for too long",
             CloseReason::Shed => "it was idle, and room was needed for another",
             CloseReason::Stopped => "the server stops",
             CloseReason::NotConsumed => "the service left a full buffer unread",
             CloseReason::NotRegistered => "the kernel would not watch it",
+            CloseReason::AnswerBroken => "the answer could not be finished",
+            CloseReason::Detached => "it left the loop, as a tunnel",
         }
     }
 }

@@ -12,6 +12,8 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 
+mod answers;
+
 /// Nothing here takes that long: only for failing instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(20);
 

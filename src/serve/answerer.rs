@@ -6,11 +6,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::clock::Clock;
 use super::counters::Page;
 use super::edition::Edition;
 use super::ledger::Tally;
-use super::log::{AccessLog, Line};
 use super::metrics;
 use super::mirrors::Asked;
 use super::route::Route;
@@ -21,6 +19,7 @@ use crate::http::{
     self, After, HEAD_BYTES_MAX, Method, Refusal, Reply, Request, Response, Status, error, method_not_allowed, refuse,
 };
 use crate::net::client_address;
+use crate::worker::{AccessLog, CONTENT_TYPE, Clock, Line};
 
 /// Methods that are allowed everywhere.
 const ALLOWED: &str = "GET, HEAD";
@@ -139,8 +138,7 @@ impl Answerer {
             return self.text(Page::Forbidden, Status::Forbidden, reply, "metrics are not for this address", out);
         }
         self.count(Page::Metrics);
-        let mut body =
-            Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(metrics::CONTENT_TYPE).body();
+        let mut body = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(CONTENT_TYPE).body();
         metrics::write(&self.shared, &self.edition, self.clock.unix_seconds(), body.out());
         (Status::Ok, body.finish())
     }

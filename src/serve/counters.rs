@@ -1,13 +1,11 @@
 //! `Counters`: what a worker counts. One block per worker, so that each counter has one writer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::systems::SystemSlot;
 use crate::answer::{Dialect, Outcome, images};
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::plan::guard;
-use crate::reactor::{self, AcceptError, CloseReason};
+use crate::worker::{Count, LoopCounts};
 
 /// Answers that are not lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,27 +53,6 @@ impl Page {
             Page::NotFound => "not_found",
             Page::MethodNotAllowed => "method_not_allowed",
         }
-    }
-}
-
-/// A number with one writer and any number of readers.
-#[derive(Debug, Default)]
-pub struct Count(AtomicU64);
-
-impl Count {
-    /// Adds. Only the owner of the block may: a load and a store are cheaper than an atomic addition.
-    pub fn add(&self, more: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
-    }
-
-    /// Shows a number that is counted elsewhere.
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// The number.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -130,42 +107,6 @@ impl Counters {
         self.systems[system.position()].add(1);
         if let Some(bucket) = usize::from(countme).checked_sub(1).and_then(|bucket| self.countme.get(bucket)) {
             bucket.add(1);
-        }
-    }
-}
-
-/// What an event loop counts, where others can read it.
-#[derive(Debug, Default)]
-pub struct LoopCounts {
-    /// Connections accepted.
-    pub accepted: Count,
-    /// Connections dropped at once, because there were too many.
-    pub refused: Count,
-    /// Connections open now.
-    pub open: Count,
-    /// Bytes read.
-    pub read_bytes: Count,
-    /// Bytes written.
-    pub written_bytes: Count,
-    /// Connections closed, by reason.
-    pub closed: [Count; CloseReason::COUNT],
-    /// Connections not accepted, by error.
-    pub accept_errors: [Count; AcceptError::COUNT],
-}
-
-impl LoopCounts {
-    /// Shows what the loop has counted so far.
-    pub fn show(&self, counted: &reactor::Counters) {
-        self.accepted.set(counted.accepted);
-        self.refused.set(counted.refused);
-        self.open.set(counted.open_count);
-        self.read_bytes.set(counted.read_bytes);
-        self.written_bytes.set(counted.written_bytes);
-        for (shown, value) in self.closed.iter().zip(counted.closed) {
-            shown.set(value);
-        }
-        for (shown, value) in self.accept_errors.iter().zip(counted.accept_errors) {
-            shown.set(value);
         }
     }
 }

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::counters::Count;
 use crate::answer::Atlas;
 use crate::place::Code;
 use crate::snapshot::{MirrorIndex, PlaceIndex, RepoIndex};
+use crate::worker::Count;
 
 /// Names of repos, and of mirrors, that are told apart. Fedora has some 400 repos and 1,000 mirrors.
 const NAMES_MAX: usize = 2000;

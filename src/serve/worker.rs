@@ -1,20 +1,18 @@
 //! `Worker`: one event loop with its connections, answering from what all workers share.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::answerer::Answerer;
-use super::clock::Clock;
-use super::counters::{Count, Counters, Vitals};
+use super::counters::{Counters, Vitals};
 use super::edition::Live;
 use super::ledger::Ledger;
-use super::log::AccessLog;
-use super::proxied::{self, Opening};
 use super::systems::Systems;
 use crate::http::{Answer, Conn, Phase, Refusal};
 use crate::reactor::{self, CloseReason, Handle, Limits, Reactor, Received, Service, Wait};
+use crate::worker::{AccessLog, Clock, Count, Listener, Opening, opening};
 
 /// How long lines of the access log may wait for a turn.
 const LOG_WAIT: Duration = Duration::from_secs(1);
@@ -48,14 +46,6 @@ impl Shared {
             log_lines_lost,
         }
     }
-}
-
-/// A listening socket, and how connections on it begin.
-pub struct Listener {
-    /// The socket.
-    pub socket: TcpListener,
-    /// Whether each connection begins with a PROXY protocol header.
-    pub is_proxied: bool,
 }
 
 /// One event loop.
@@ -121,7 +111,7 @@ impl Service for Connections {
     fn receive(&mut self, session: &mut Session, bytes: &[u8], out: &mut Vec<u8>, _: Instant) -> Received {
         let mut header_bytes = 0;
         if session.awaits_proxy {
-            match proxied::opening(bytes) {
+            match opening(bytes) {
                 Opening::Partial => {
                     return Received { consumed_bytes: 0, wait: Wait::Head, is_new_wait: false, has_paused: false };
                 }
@@ -177,6 +167,7 @@ fn wait(conn: &Conn, is_stopping: bool) -> Wait {
         Phase::Idle => Wait::Idle,
         Phase::Head => Wait::Head,
         Phase::Body => Wait::Body,
+        Phase::Answering => Wait::Answer,
         Phase::Closing => Wait::Close,
         Phase::Lingering => Wait::Linger,
     }

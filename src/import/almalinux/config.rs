@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::yaml;
 use crate::import::note::Notes;
+use crate::import::yaml;
 use crate::inventory::{PATH_BYTES_MAX, Release, Repo};
 
 /// The tree of the current releases.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::yaml;
 use crate::import::note::Notes;
+use crate::import::yaml;
 use crate::inventory::World;
 use crate::place::Code;
 

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::address::{Address, is_host_name};
 use super::config::{MAIN_TREE, is_word, module_tree};
-use super::{geolocation, networks, yaml};
+use super::{geolocation, networks};
 use crate::import::note::Notes;
+use crate::import::yaml;
 use crate::inventory::{Kind, Mirror, Origin, Status, World};
 use crate::net::{Family, Protocol};
 

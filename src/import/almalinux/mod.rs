@@ -5,7 +5,6 @@
 //! - `address`       a mirror's URL, repaired
 //! - `geolocation`   where a mirror is
 //! - `networks`      the client networks of a mirror
-//! - `yaml`          YAML documents, read leniently and with limits
 //!
 //! Whatever is odd in a mirror's file becomes a note and never ends the import.
 
@@ -14,7 +13,6 @@ mod config;
 mod geolocation;
 mod mirror_file;
 mod networks;
-mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use ip_network::IpNetwork;
 use serde_json::Value;
 
-use super::yaml;
 use crate::import::note::Notes;
+use crate::import::yaml;
 
 /// Shortest IPv4 prefix that an inventory takes without asking.
 const IPV4_LENGTH_MIN: u8 = 16;

@@ -3,11 +3,11 @@
 //! Their sets are bounded: names of repos, countries and mirrors come from snapshots, those of systems from a table of
 //! a fixed size (`systems`); what is beyond is `other`.
 
-use super::text::Text;
 use crate::place::Code;
 use crate::serve::ledger::{Sums, Total};
 use crate::serve::systems::{SYSTEM_COUNT, SystemSlot, Systems};
 use crate::serve::worker::Shared;
+use crate::worker::Text;
 
 /// Stands for all that found no room among the labels.
 const OTHER: &str = "other";

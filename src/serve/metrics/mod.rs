@@ -1,25 +1,20 @@
-//! The counters as OpenMetrics text.
+//! What the server tells of itself at `/metrics`.
 //!
-//! - `text`   `Text`: the form
 //! - `load`   families whose labels are names: repos, countries, mirrors, systems
 //!
-//! Every label has a bounded set of values, and no address is one.
+//! Every label has a bounded set of values, and no address is one. Not here: the form, and what is told of every event
+//! loop (`worker`).
 
 mod load;
-mod text;
 
-use super::counters::{Count, Counters, LoopCounts, Page, Vitals};
+use super::counters::{Counters, Page, Vitals};
 use super::edition::Edition;
 use super::worker::Shared;
 use crate::answer::{Dialect, Outcome, images};
 use crate::http::Refusal;
 use crate::net::Family;
 use crate::plan::guard;
-use crate::reactor::{AcceptError, CloseReason};
-use text::Text;
-
-/// Field lines of the answer.
-pub const CONTENT_TYPE: &str = "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n";
+use crate::worker::{Count, Text, connections};
 
 /// Appends the text.
 pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Vec<u8>) {
@@ -63,7 +58,7 @@ pub fn write(shared: &Shared, edition: &Edition, unix_seconds: u64, out: &mut Ve
         "Lines of the access log that could not be written.",
         shared.log_lines_lost.get(),
     );
-    connections(&mut page, &sum);
+    connections(&mut page, shared.counters.iter().map(|block| &block.event_loop));
 
     let vitals = &shared.vitals;
     page.family("mirrorlistd_reloads", "counter", "Reloads of configuration, lists, GeoIP table and snapshot.");
@@ -140,30 +135,5 @@ fn crawls(page: &mut Text<'_>, vitals: &Vitals, unix_seconds: u64) {
     if crawled > 0 {
         page.family("mirrorlistd_crawl_age_seconds", "gauge", "Time since the end of the last crawl.");
         page.sample("mirrorlistd_crawl_age_seconds", &[], unix_seconds.saturating_sub(crawled));
-    }
-}
-
-/// Adds up what is picked from each worker's block.
-type Sum<'a> = dyn Fn(&dyn Fn(&Counters) -> u64) -> u64 + 'a;
-
-fn connections(page: &mut Text<'_>, sum: &Sum<'_>) {
-    let of_loop = |pick: fn(&LoopCounts) -> &Count| sum(&|block| pick(&block.event_loop).get());
-    let accepted = of_loop(|counts| &counts.accepted);
-    page.counter("mirrorlistd_connections_accepted", "Connections accepted.", accepted);
-    let refused = of_loop(|counts| &counts.refused);
-    page.counter("mirrorlistd_connections_refused", "Connections dropped because there were too many.", refused);
-    page.counter("mirrorlistd_read_bytes", "Bytes read.", of_loop(|counts| &counts.read_bytes));
-    page.counter("mirrorlistd_written_bytes", "Bytes handed to the kernel.", of_loop(|counts| &counts.written_bytes));
-    page.family("mirrorlistd_connections_open", "gauge", "Connections open now.");
-    page.sample("mirrorlistd_connections_open", &[], sum(&|block| block.event_loop.open.get()));
-    page.family("mirrorlistd_connections_closed", "counter", "Connections closed, by reason.");
-    for reason in CloseReason::ALL {
-        let value = sum(&|block| block.event_loop.closed[reason as usize].get());
-        page.sample("mirrorlistd_connections_closed_total", &[("reason", reason.name())], value);
-    }
-    page.family("mirrorlistd_accept_errors", "counter", "Connections that could not be accepted, by error.");
-    for error in AcceptError::ALL {
-        let value = sum(&|block| block.event_loop.accept_errors[error as usize].get());
-        page.sample("mirrorlistd_accept_errors_total", &[("error", error.name())], value);
     }
 }

@@ -16,17 +16,41 @@ use crate::net::Prefixes;
 #[derive(Clone, Debug, Default)]
 pub struct Allowed {
     prefixes: Prefixes,
+    literals: Literals,
+}
+
+/// Which hosts that are addresses themselves are in the operator's own hand.
+#[derive(Clone, Debug, Default)]
+enum Literals {
+    /// All: nobody else names hosts.
+    #[default]
+    All,
+    /// These.
+    Named(Vec<IpAddr>),
 }
 
 impl Allowed {
     /// These networks are allowed beside the public ones.
     pub fn new(prefixes: Prefixes) -> Allowed {
-        Allowed { prefixes }
+        Allowed { prefixes, literals: Literals::All }
+    }
+
+    /// Hosts come from strangers: of those that are addresses only these are in the operator's own hand.
+    pub fn naming_only(self, addresses: Vec<IpAddr>) -> Allowed {
+        Allowed { literals: Literals::Named(addresses), ..self }
     }
 
     /// Whether `address`, which `host` of a URL stands for, may be dialled.
     pub fn permits(&self, host: &str, address: IpAddr) -> bool {
-        !is_internal(address) || self.prefixes.contains(address.to_canonical()) || literal(host) == Some(address)
+        !is_internal(address) || self.prefixes.contains(address.to_canonical()) || self.names(host, address)
+    }
+
+    fn names(&self, host: &str, address: IpAddr) -> bool {
+        let is_named = match &self.literals {
+            Literals::All => true,
+            Literals::Named(addresses) => addresses.contains(&address),
+        };
+        is_named && literal(host) == Some(address)
     }
 }
 
@@ -121,5 +145,8 @@ mod tests {
         let some = Allowed::new(Prefixes::parse(&["127.0.0.0/8".into()]).unwrap());
         assert!(some.permits("mirror.example", ip("127.0.0.1")) && !some.permits("mirror.example", ip("::1")));
         assert!(some.permits("mirror.example", ip("::ffff:127.0.0.1")));
+        let one = Allowed::default().naming_only(vec![ip("10.0.0.7")]);
+        assert!(one.permits("10.0.0.7", ip("10.0.0.7")) && !one.permits("mirror.example", ip("10.0.0.7")));
+        assert!(!one.permits("10.0.0.8", ip("10.0.0.8")) && !one.permits("127.0.0.1", ip("127.0.0.1")));
     }
 }

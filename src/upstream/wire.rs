@@ -6,7 +6,7 @@
 //! sent. A connection that is kept alive stays with the machine it was made to. There is no proxy that could look names
 //! up anew.
 //!
-//! Not here: requests and their limits (`dial`).
+//! Not here: requests and their limits (whoever makes them).
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -24,10 +24,12 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBu
 use ureq::{Error, Timeout};
 
 use super::address::{self, Allowed};
-use super::fetch::HEAD_BYTES_MAX;
+use super::interim;
 use super::resolve::{Resolver, Unresolved};
 use crate::net::Family;
 
+/// Longest head of an answer, bytes.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// What may come in before it is read: a whole head, and then some.
 const INPUT_BYTES: usize = HEAD_BYTES_MAX + 4096;
 /// What may wait to go out: a request without a body.
@@ -41,7 +43,7 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
     /// All addresses of the host are internal; one of them.
-    #[error("{0} is an internal address that the inventory does not name")]
+    #[error("{0} is an internal address that nobody has allowed")]
     Internal(IpAddr),
     /// There is no address, in the resolver's words.
     #[error("{0}")]
@@ -58,8 +60,10 @@ fn trouble(trouble: Trouble) -> Error {
 /// What the connections of one line have in common.
 #[derive(Debug)]
 pub struct Line {
-    /// The family.
-    pub family: Family,
+    /// The only family that may be dialled; none: both.
+    pub family: Option<Family>,
+    /// Whether a connection that is reset, or whose TLS is cut off, is a fault even where its end is the end of a body.
+    pub is_strict: bool,
     /// Internal addresses that may be dialled.
     pub allowed: Allowed,
     /// Bytes that came in.
@@ -71,6 +75,10 @@ pub struct Line {
 }
 
 impl Line {
+    fn has_family(&self, address: IpAddr) -> bool {
+        self.family.is_none_or(|family| family == Family::of(address))
+    }
+
     fn set_peer(&self, address: IpAddr) {
         *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
@@ -83,31 +91,39 @@ fn host_of(uri: &Uri) -> &str {
 
 /// Looks names up: addresses of the line's family that may be dialled.
 pub struct Names {
+    /// What it is for.
     pub line: Arc<Line>,
+    /// Who knows addresses.
     pub resolver: Arc<Resolver>,
 }
 
 impl fmt::Debug for Names {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Names({})", self.line.family)
+        write!(out, "Names({:?})", self.line.family)
     }
 }
 
 impl Resolve for Names {
     fn resolve(&self, uri: &Uri, _: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        let host = host_of(uri);
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        self.addresses(host_of(uri), port, until(timeout))
+    }
+}
+
+impl Names {
+    /// The addresses of a host that may be dialled, at most `ATTEMPTS_MAX`.
+    fn addresses(&self, host: &str, port: u16, until: Instant) -> Result<ResolvedSocketAddrs, Error> {
         let found: Arc<[IpAddr]> = match address::literal(host) {
             Some(address) => Arc::new([address]),
-            None => match self.resolver.addresses(host, until(timeout)) {
+            None => match self.resolver.addresses(host, until) {
                 Ok(found) => found,
                 Err(Unresolved::No(words)) => return Err(trouble(Trouble::NoAddress(words))),
                 Err(Unresolved::Silent) => return Err(Error::Timeout(Timeout::Resolve)),
             },
         };
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         let mut barred = None;
         let mut addresses = self.empty();
-        for &address in found.iter().filter(|address| Family::of(**address) == self.line.family) {
+        for &address in found.iter().filter(|address| self.line.has_family(**address)) {
             match self.line.allowed.permits(host, address) {
                 true if addresses.len() < ATTEMPTS_MAX => addresses.push(SocketAddr::new(address, port)),
                 true => {}
@@ -117,20 +133,25 @@ impl Resolve for Names {
         match (addresses.is_empty(), barred) {
             (false, _) => Ok(addresses),
             (true, Some(address)) => Err(trouble(Trouble::Internal(address))),
-            (true, None) => Err(trouble(Trouble::NoAddress(format!("no {} address", self.line.family)))),
+            (true, None) => {
+                let family = self.line.family.map_or("", Family::name);
+                Err(trouble(Trouble::NoAddress(format!("no {family} address"))))
+            }
         }
     }
 }
 
 /// Connects.
 pub struct Dial {
+    /// What it is for.
     pub line: Arc<Line>,
+    /// Whom to believe.
     pub tls: Arc<ClientConfig>,
 }
 
 impl fmt::Debug for Dial {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Dial({})", self.line.family)
+        write!(out, "Dial({:?})", self.line.family)
     }
 }
 
@@ -139,7 +160,7 @@ impl Connector<()> for Dial {
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Wire>, Error> {
         let until = until(details.timeout);
-        let stream = self.any_of(&details.addrs, host_of(details.uri), until)?;
+        let stream = self.line.any_of(&details.addrs, host_of(details.uri), until)?;
         stream.set_nodelay(true)?;
         let socket = Socket { stream, until, line: Arc::clone(&self.line) };
         let stream = if details.needs_tls() {
@@ -155,11 +176,20 @@ impl Connector<()> for Dial {
         } else {
             Stream::Plain(socket)
         };
-        Ok(Some(Wire { stream, buffers: LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES) }))
+        Ok(Some(Wire { stream, buffers: LazyBuffers::new(INPUT_BYTES, OUTPUT_BYTES), awaits_head: false }))
     }
 }
 
-impl Dial {
+/// A connection to a host, over addresses that may be dialled, for bytes that are nobody's business here.
+pub fn connect(names: &Names, host: &str, port: u16, until: Instant) -> Result<TcpStream, Error> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = names.addresses(host, port, until)?;
+    let stream = names.line.any_of(&addresses, host, until)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+impl Line {
     /// A connection to the first address that takes one; the time is shared between those that are left.
     fn any_of(&self, addresses: &[SocketAddr], host: &str, until: Instant) -> Result<TcpStream, Error> {
         let mut fault = Error::HostNotFound;
@@ -168,12 +198,12 @@ impl Dial {
             if left.is_zero() {
                 return Err(Error::Timeout(Timeout::Connect));
             }
-            self.line.connects.fetch_add(1, Ordering::Relaxed);
-            self.line.set_peer(address.ip());
+            self.connects.fetch_add(1, Ordering::Relaxed);
+            self.set_peer(address.ip());
             match TcpStream::connect_timeout(&address, left) {
                 Ok(stream) => {
                     let peer = stream.peer_addr()?.ip();
-                    if Family::of(peer) == self.line.family && self.line.allowed.permits(host, peer) {
+                    if self.has_family(peer) && self.allowed.permits(host, peer) {
                         return Ok(stream);
                     }
                     return Err(trouble(Trouble::Internal(peer)));
@@ -249,6 +279,8 @@ enum Stream {
 pub struct Wire {
     stream: Stream,
     buffers: LazyBuffers,
+    /// A request went out, and the final head of its answer has not come.
+    awaits_head: bool,
 }
 
 impl Wire {
@@ -260,8 +292,14 @@ impl Wire {
     }
 }
 
-fn fault(error: io::Error, timeout: NextTimeout) -> Error {
-    if error.kind() == io::ErrorKind::TimedOut { Error::Timeout(timeout.reason) } else { Error::Io(error) }
+/// ureq takes a reset for an end where the end of the connection is the end of the body; the strict do not.
+fn fault(error: io::Error, timeout: NextTimeout, is_strict: bool) -> Error {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+    match error.kind() {
+        TimedOut => Error::Timeout(timeout.reason),
+        ConnectionAborted | ConnectionReset | UnexpectedEof if is_strict => Error::Io(io::Error::other(error)),
+        _ => Error::Io(error),
+    }
 }
 
 impl Transport for Wire {
@@ -271,13 +309,15 @@ impl Transport for Wire {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let timeout = timeout.for_write();
+        self.awaits_head = true;
         self.socket().until = until(timeout);
         let output = &self.buffers.output()[..amount];
         let sent = match &mut self.stream {
             Stream::Plain(socket) => socket.write_all(output),
             Stream::Tls(stream) => stream.write_all(output).and_then(|()| stream.flush()),
         };
-        sent.map_err(|error| fault(error, timeout))
+        let is_strict = self.socket().line.is_strict;
+        sent.map_err(|error| fault(error, timeout, is_strict))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
@@ -288,13 +328,23 @@ impl Transport for Wire {
             Stream::Plain(socket) => socket.read(input),
             Stream::Tls(stream) => stream.read(input),
         };
-        let bytes = read.map_err(|error| fault(error, timeout))?;
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(fault(error, timeout, self.socket().line.is_strict)),
+        };
         self.buffers.input_appended(bytes);
+        if self.awaits_head {
+            self.awaits_head = interim::listen(self.buffers.input());
+        }
         Ok(bytes > 0)
     }
 
-    /// Open as long as there is nothing to read: neither an end nor bytes that nobody asked for.
+    /// Open as long as there is nothing to read: neither an end nor bytes that nobody asked for, which would pass for
+    /// the answer to the next request.
     fn is_open(&mut self) -> bool {
+        if !self.buffers.input().is_empty() {
+            return false;
+        }
         let stream = &self.socket().stream;
         if stream.set_nonblocking(true).is_err() {
             return false;

@@ -1,7 +1,7 @@
 //! The access log: workers fill buffers with lines, a thread writes them.
 //!
-//! Lives here: the combined format, the bounded channel between, reopening. A worker never waits for a disk: when the
-//! thread is too far behind, lines are dropped and counted.
+//! Lives here: the combined format, safe spelling of what strangers sent, the bounded channel between, reopening. A
+//! worker never waits for a disk: when the thread is too far behind, lines are dropped and counted.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 
-use super::counters::Count;
+use super::counts::Count;
 
 /// A buffer is handed over when it has this many bytes, or a second after its first line.
 const BUFFER_BYTES_FULL: usize = 32 << 10;
@@ -29,7 +29,13 @@ pub struct LogError {
     source: io::Error,
 }
 
-/// What a line tells of a request.
+/// What becomes a line of the log.
+pub trait Entry {
+    /// Appends the line, with its end.
+    fn write(&self, out: &mut Vec<u8>);
+}
+
+/// What a line in combined format tells of a request.
 pub struct Line<'a> {
     /// The client.
     pub client: IpAddr,
@@ -57,8 +63,8 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Adds a line in combined format. Gives the number of lines that had to be dropped.
-    pub fn add(&mut self, line: &Line<'_>, unix_seconds: u64) -> u64 {
+    /// Adds a line. Gives the number of lines that had to be dropped.
+    pub fn add(&mut self, line: &impl Entry, unix_seconds: u64) -> u64 {
         if self.line_count == 0 {
             self.first_unix_seconds = unix_seconds;
         }
@@ -97,7 +103,7 @@ impl AccessLog {
     }
 }
 
-impl Line<'_> {
+impl Entry for Line<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         write_address(self.client, out);
         out.extend_from_slice(b" - - ");
@@ -118,7 +124,7 @@ impl Line<'_> {
 }
 
 /// What is not plain ASCII becomes `\xHH`, so that a line stays a line and a quoted field ends where it ends.
-fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+pub fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & (*byte != b'"') & (*byte != b'\\');
     // Folded without a branch, so that the compiler makes vector instructions of it.
@@ -154,7 +160,8 @@ static OCTETS: [([u8; 4], u8); 256] = {
     table
 };
 
-fn write_address(address: IpAddr, out: &mut Vec<u8>) {
+/// An address.
+pub fn write_address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
         IpAddr::V4(address) => {
             // Whole words into room for all, and what is too much is overwritten or left out.
@@ -172,7 +179,8 @@ fn write_address(address: IpAddr, out: &mut Vec<u8>) {
     }
 }
 
-fn write_number(number: usize, out: &mut Vec<u8>) {
+/// A number in decimal digits.
+pub fn write_number(number: usize, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     let mut rest = number;

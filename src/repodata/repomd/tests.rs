@@ -23,6 +23,7 @@ const GOOD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 fn a_good_one_is_read() {
     let read = RepoMd::parse(GOOD.as_bytes()).unwrap();
     assert_eq!((read.revision.as_str(), read.timestamp, read.entries.len()), ("1700000000", 1_700_000_001, 2));
+    assert_eq!(read.latest, 1_800_000_000);
     let primary = Entry {
         kind: "primary".into(),
         location: "repodata/a&b-primary.xml.gz".into(),

@@ -1,10 +1,12 @@
 //! `RepoMd`: what a `repomd.xml` says.
 //!
 //! Lives here: reading it, and telling garbage, HTML pages and cut files apart. Not here: whether it is the right one
-//! (`classify`), whether the files it names are there (`deep`).
+//! (`crawl`, `proxy`), whether the files it names are there.
 
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
+
+use super::digest::Digest;
 
 /// Files that one may name. The richest seen has about 30 (Fedora with all its zchunk twins).
 const ENTRIES_MAX: usize = 256;
@@ -13,13 +15,15 @@ const TEXT_BYTES_MAX: usize = 1024;
 /// Deepest nesting; a real one has 3.
 const DEPTH_MAX: usize = 16;
 
-/// The contents of a `repomd.xml` that a crawl needs.
+/// The contents of a `repomd.xml` that anybody here needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepoMd {
     /// The `<revision>`, by custom seconds since 1970.
     pub revision: String,
     /// The first `<timestamp>`, seconds since 1970; 0 when there is none.
     pub timestamp: u64,
+    /// The latest `<timestamp>`, seconds since 1970; 0 when there is none.
+    pub latest: u64,
     /// The files it names, in its order.
     pub entries: Vec<Entry>,
 }
@@ -39,6 +43,13 @@ pub struct Entry {
     pub size: Option<u64>,
     /// Length of the file unpacked, bytes.
     pub open_size: Option<u64>,
+}
+
+impl Entry {
+    /// The hash, when it is of a kind that can be held against a file.
+    pub fn digest(&self) -> Option<Digest> {
+        Digest::parse(&self.checksum_kind, &self.checksum)
+    }
 }
 
 /// Why a file is no `repomd.xml`.
@@ -158,9 +169,11 @@ impl Reading {
             (["repomd", "data", "checksum"], Some(entry)) => entry.checksum = text.to_ascii_lowercase(),
             (["repomd", "data", "size"], Some(entry)) => entry.size = text.parse().ok(),
             (["repomd", "data", "open-size"], Some(entry)) => entry.open_size = text.parse().ok(),
-            (["repomd", "data", "timestamp"], _) if self.timestamp.is_none() => {
+            (["repomd", "data", "timestamp"], _) => {
                 // Some tools wrote a fraction: 1380000000.51.
-                self.timestamp = text.split('.').next().and_then(|whole| whole.parse().ok());
+                let seconds = text.split('.').next().and_then(|whole| whole.parse().ok());
+                self.timestamp = self.timestamp.or(seconds);
+                self.found.latest = self.found.latest.max(seconds.unwrap_or(0));
             }
             _ => {}
         }
@@ -182,7 +195,7 @@ impl Reading {
 }
 
 /// The value of an attribute; empty when it is not there, broken or too long.
-fn attribute(start: &BytesStart<'_>, name: &str) -> String {
+pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> String {
     let found = start.try_get_attribute(name).ok().flatten();
     let value =
         found.and_then(|found| found.normalized_value(XmlVersion::Implicit1_0).ok().map(|text| text.into_owned()));
