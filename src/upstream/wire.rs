@@ -340,11 +340,8 @@ impl Transport for Wire {
     }
 
     /// Open as long as there is nothing to read: neither an end nor bytes that nobody asked for, which would pass for
-    /// the answer to the next request.
+    /// the answer to the next request. Of those that were read already ureq takes care.
     fn is_open(&mut self) -> bool {
-        if !self.buffers.input().is_empty() {
-            return false;
-        }
         let stream = &self.socket().stream;
         if stream.set_nonblocking(true).is_err() {
             return false;
