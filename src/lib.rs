@@ -14,7 +14,9 @@
 //! - looking: `crawl` (what mirrors answer) → `verdicts` (what is held of them)
 //! - making:  `inventory` (what operators told us) and `verdicts` → `plan` (lists, guarded) → `snapshot` (one file)
 //! - serving: `reactor` (sockets) → `http` (bytes to requests) → `answer` (query to answer, pure) → bytes
-//! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
+//! - proxying: `reactor` → `http` → `proxy` (what is asked for) → `cache` (is it here?) ← `upstream` (else fetched)
+//! - between making and serving: the snapshot file, published by rename, memory-mapped, changed over between two turns
+//!   of a loop
 
 pub mod answer;
 pub mod cache;

@@ -1,4 +1,5 @@
-//! Answers: pure functions from a query and a client to bytes. No clock, no file, no lock, no allocation.
+//! Answers: pure functions from a query and a client to bytes. No clock, no file, no lock, and no allocation but for
+//! explanations.
 //!
 //! - `agent`     what a User-Agent tells of a client's system
 //! - `ask`       `Ask`: a request for mirrors: dialect and form, by its path and parameters

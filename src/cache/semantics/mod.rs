@@ -6,7 +6,7 @@
 //! - `variant`       `Variant`, for which requests a response was chosen
 //! - `decision`      `Decision`, what to do with a request and a stored response
 //! - `validation`    asking whether a stored response still holds, and what the answer changes
-//! - `precondition`  conditional requests of clients, answered from the cache
+//! - `precondition`  conditional requests of clients, answered from the cache; `etag` reads entity tags
 //! - `range`         requests for ranges, answered from a whole body
 //! - `invalidation`  what an unsafe request makes useless; `location` resolves references
 //! - `date`          dates in fields
