@@ -3,7 +3,7 @@
 //! The house by floors. A module names only modules of floors below its own; siblings do not know each other.
 //! `tests/layers.rs` reads this map and keeps it true.
 //!
-//!   0  calendar.rs dice.rs net/ place/ sys/ turn.rs
+//!   0  calendar.rs decimal.rs dice.rs net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ repodata/ snapshot/ geoip/
 //!   2  cache/ config/ inventory/ shelf/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
@@ -25,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod crawl;
 pub mod daemon;
+pub mod decimal;
 pub mod dice;
 pub mod export;
 pub mod geoip;

@@ -15,7 +15,7 @@
 //! - `json`      the JSON forms
 //! - `metalink`  Metalink 3.0 and Metalink 4
 //! - `images`    pages, redirects, JSON and Metalinks for people and scripts that want an image
-//! - `write`     numbers, digests and texts that are not ours
+//! - `write`     digests and texts that are not ours
 //! - `explain`   a list step by step, for people
 //! - `atlas`     all that is known: snapshot, GeoIP table, client networks
 

@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use super::version3::write_note;
-use crate::answer::write::{decimal, hexadecimal, xml};
+use crate::answer::write::{hexadecimal, xml};
 use crate::calendar::Moment;
+use crate::decimal;
 use crate::snapshot::CountryCode;
 
 /// Media type of the document.
@@ -52,7 +53,7 @@ pub fn write<'a>(
     out.extend_from_slice(b"\">\n");
     if let Some(bytes) = file.bytes {
         out.extend_from_slice(b"  <size>");
-        decimal(bytes, out);
+        decimal::write(bytes, out);
         out.extend_from_slice(b"</size>\n");
     }
     for (kind, hash) in file.hashes {
@@ -73,7 +74,7 @@ pub fn write<'a>(
             out.push(b'"');
         }
         out.extend_from_slice(b" priority=\"");
-        decimal(priority, out);
+        decimal::write(priority, out);
         out.extend_from_slice(b"\">");
         url.iter().for_each(|part| xml(part, out));
         out.extend_from_slice(b"</url>\n");

@@ -44,6 +44,16 @@ mod tests {
     use super::*;
     use crate::http::{FieldBlock, Method};
 
+    /// Fields as text: `Age: 1|Date: …`.
+    pub fn fields(lines: &str) -> FieldBlock {
+        let mut block = FieldBlock::new();
+        for line in lines.split('|').filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(": ").unwrap();
+            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
+        }
+        block
+    }
+
     /// Fields that mean something here, with values that are right, nearly right, or anything.
     fn any_fields() -> impl Strategy<Value = FieldBlock> {
         let name = prop::sample::select(vec![

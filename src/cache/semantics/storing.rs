@@ -155,19 +155,11 @@ pub fn storable_fields(fields: Fields<'_>, responded_at_ms: u64) -> FieldBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::semantics::tests::fields;
 
     /// 2026-11-20T00:00:00Z.
     const NOW_MS: u64 = 1_795_132_800_000;
     const TARGET: &str = "http://a.example/x";
-
-    fn fields(lines: &str) -> FieldBlock {
-        let mut block = FieldBlock::new();
-        for line in lines.split('|').filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(": ").unwrap();
-            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
-        }
-        block
-    }
 
     fn storing(method: Method, request: &str, status: u16, response: &str) -> Result<(), Unstorable> {
         let (request, block) = (fields(request), fields(response));
