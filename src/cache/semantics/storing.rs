@@ -27,22 +27,6 @@ pub enum Unstorable {
     Useless,
 }
 
-impl Unstorable {
-    /// As a sentence.
-    pub fn explain(self) -> &'static str {
-        match self {
-            Unstorable::Method => "responses to this method are not stored",
-            Unstorable::Status => "responses with this status are not stored by themselves",
-            Unstorable::NoStore => "no-store forbids it",
-            Unstorable::Private => "it is private",
-            Unstorable::Authorized => "the request was authorized, and the response is not public",
-            Unstorable::Vary => "it depends on more than the fields of the request",
-            Unstorable::NotCacheable => "nothing in it allows its storage",
-            Unstorable::Useless => "it is stale from the start and cannot be validated",
-        }
-    }
-}
-
 /// Status codes whose meaning for caches is implemented here (RFC 9111, section 5.2.2.3): those of RFC 9110 but for 206
 /// and 304, which are not stored, and 1xx, which are not final.
 fn is_understood(status: u16) -> bool {
