@@ -2,14 +2,18 @@
 //!
 //! Not here: what time it is (whoever runs a loop), dates as HTTP spells them (`httpdate`).
 
+use std::fmt;
+
 /// Seconds of a day.
 pub const DAY_SECONDS: u64 = 86_400;
 
 /// Days from 0000-03-01 to 1970-01-01. Years are counted from March, so that a leap day is the last of its year, in
 /// eras of 400 years, which all have 146,097 days.
 const EPOCH_DAY: u64 = 719_468;
-/// The last year that `unix_days` takes.
+/// The last year that `unix_days` takes: four digits are all there is.
 const YEAR_MAX: u64 = 9999;
+/// The last second of that year.
+const SECONDS_MAX: u64 = 253_402_300_799;
 
 /// Year, month (1 to 12) and day (1 to 31) of a day, counted from 1970-01-01.
 pub fn date(unix_days: u64) -> (u64, u8, u8) {
@@ -39,12 +43,30 @@ pub fn unix_days(year: u64, month: u8, day: u8) -> Option<u64> {
     (date(days) == (year, month as u8, day)).then_some(days)
 }
 
-/// A time as text: `2026-11-22T06:11:03Z`.
+/// A time, seconds since 1970, shown as RFC 3339 has it: `2026-11-22T06:11:03Z`. What is beyond the year 9999 is shown
+/// as its last second.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// Year, month and day; hour, minute and second.
+    pub fn parts(self) -> ((u64, u8, u8), [u64; 3]) {
+        let seconds = self.0.min(SECONDS_MAX);
+        let of_day = seconds % DAY_SECONDS;
+        (date(seconds / DAY_SECONDS), [of_day / 3_600, of_day / 60 % 60, of_day % 60])
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ((year, month, day), [hour, minute, second]) = self.parts();
+        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+/// The same as text.
 pub fn moment(unix_seconds: u64) -> String {
-    let (days, of_day) = (unix_seconds / DAY_SECONDS, unix_seconds % DAY_SECONDS);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    Moment(unix_seconds).to_string()
 }
 
 #[cfg(test)]
@@ -69,8 +91,8 @@ mod tests {
             let seconds = day * DAY_SECONDS + day * 7 % DAY_SECONDS;
             assert_eq!(moment(seconds), moment_of_http_date(seconds));
         }
-        assert!(moment(i64::MAX as u64).ends_with('Z'), "no time is too late");
-        assert!(moment(u64::MAX).ends_with('Z'));
+        assert_eq!(moment(SECONDS_MAX), "9999-12-31T23:59:59Z");
+        assert_eq!(moment(u64::MAX), "9999-12-31T23:59:59Z", "no time is too late");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The house by floors. A module names only modules of floors below its own; siblings do not know each other.
 //! `tests/layers.rs` reads this map and keeps it true.
 //!
-//!   0  calendar.rs dice.rs net/ place/ sys/ turn.rs
+//!   0  calendar.rs decimal.rs dice.rs net/ place/ sys/ turn.rs
 //!   1  http/ reactor/ repodata/ snapshot/ geoip/
 //!   2  cache/ config/ inventory/ shelf/ upstream/ verdicts/ worker/
 //!   3  answer/ crawl/ export/ import/ plan/
@@ -14,7 +14,9 @@
 //! - looking: `crawl` (what mirrors answer) → `verdicts` (what is held of them)
 //! - making:  `inventory` (what operators told us) and `verdicts` → `plan` (lists, guarded) → `snapshot` (one file)
 //! - serving: `reactor` (sockets) → `http` (bytes to requests) → `answer` (query to answer, pure) → bytes
-//! - between: the snapshot file, published by rename, memory-mapped, changed over between two turns of a loop
+//! - proxying: `reactor` → `http` → `proxy` (what is asked for) → `cache` (is it here?) ← `upstream` (else fetched)
+//! - between making and serving: the snapshot file, published by rename, memory-mapped, changed over between two turns
+//!   of a loop
 
 pub mod answer;
 pub mod cache;
@@ -23,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod crawl;
 pub mod daemon;
+pub mod decimal;
 pub mod dice;
 pub mod export;
 pub mod geoip;

@@ -18,7 +18,7 @@ const NOW: u64 = 1_790_000_400;
 fn expected(name: &str, answer: &Answer) -> String {
     let path = format!("{}/tests/answers/{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    text.replace("DATE", answer.field("date").unwrap())
+    text.replace("DATE", answer.field("date").unwrap()).replace("VERSION", env!("CARGO_PKG_VERSION"))
 }
 
 /// The first labels of the hosts in a list, in its order.

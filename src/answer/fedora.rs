@@ -7,7 +7,8 @@ use super::atlas::Atlas;
 use super::list::{List, Why};
 use super::outcome::Outcome;
 use super::query::Query;
-use super::write::{decimal, echo};
+use super::write::echo;
+use crate::decimal;
 use crate::snapshot::{CountryCode, RepoIndex, View};
 use crate::sys::Map;
 
@@ -120,7 +121,7 @@ pub fn write_comment(view: &View<Map>, query: &Query<'_>, list: &List, out: &mut
     out.push(b'\n');
     if query.time.is_some() {
         out.extend_from_slice(b"# database creation time: ");
-        decimal(view.verified_at().unwrap_or_default(), out);
+        decimal::write(view.verified_at().unwrap_or_default(), out);
         out.push(b'\n');
     }
 }

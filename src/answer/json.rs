@@ -3,7 +3,8 @@
 use super::filter::Kinds;
 use super::list::Why;
 use super::outcome::Outcome;
-use super::write::{decimal, json};
+use super::write::json;
+use crate::decimal;
 use crate::place::Code;
 use crate::snapshot::{CountryCode, RepoName};
 
@@ -60,10 +61,10 @@ pub fn write_full<'a>(about: &About<'_>, entries: impl Iterator<Item = Entry<'a>
     out.extend_from_slice(b"{\"outcome\":\"");
     out.extend_from_slice(about.outcome.label().as_bytes());
     out.extend_from_slice(b"\",\"generation\":");
-    decimal(about.generation, out);
+    decimal::write(about.generation, out);
     out.extend_from_slice(b",\"verified_at\":");
     match about.verified_at {
-        Some(seconds) => decimal(seconds, out),
+        Some(seconds) => decimal::write(seconds, out),
         None => out.extend_from_slice(b"null"),
     }
     let names = about.repo.map(|repo| [repo.release, repo.arch, repo.name]);
@@ -84,7 +85,7 @@ pub fn write_full<'a>(about: &About<'_>, entries: impl Iterator<Item = Entry<'a>
         write_member("country", entry.country.as_ref().map(|code| &code[..]), out);
         write_member("protocol", Some(entry.protocol.as_bytes()), out);
         out.extend_from_slice(b",\"preference\":");
-        decimal(preference, out);
+        decimal::write(preference, out);
         write_member("reason", Some(reason(entry.why).as_bytes()), out);
         out.push(b'}');
     }

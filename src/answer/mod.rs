@@ -1,4 +1,5 @@
-//! Answers: pure functions from a query and a client to bytes. No clock, no file, no lock, no allocation.
+//! Answers: pure functions from a query and a client to bytes. No clock, no file, no lock, and no allocation but for
+//! explanations.
 //!
 //! - `agent`     what a User-Agent tells of a client's system
 //! - `ask`       `Ask`: a request for mirrors: dialect and form, by its path and parameters
@@ -14,7 +15,7 @@
 //! - `json`      the JSON forms
 //! - `metalink`  Metalink 3.0 and Metalink 4
 //! - `images`    pages, redirects, JSON and Metalinks for people and scripts that want an image
-//! - `write`     numbers, digests and texts that are not ours
+//! - `write`     digests and texts that are not ours
 //! - `explain`   a list step by step, for people
 //! - `atlas`     all that is known: snapshot, GeoIP table, client networks
 

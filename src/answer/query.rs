@@ -132,7 +132,8 @@ fn decode(text: &[u8], decoded: &mut Vec<u8>) {
     }
 }
 
-fn hex(digit: u8) -> Option<u8> {
+/// What a hexadecimal digit stands for.
+pub(super) fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 

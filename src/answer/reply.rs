@@ -153,14 +153,17 @@ impl<'a> Answer<'a> {
             Form::Metalink4 => {
                 let current = view.revisions(found.index).first();
                 let hashes = current.map(|current| {
-                    [("sha-256", current.sha256().as_slice()), ("sha-512", current.sha512().as_slice())]
+                    let (sha256, sha512) = (current.sha256().as_slice(), current.sha512().as_slice());
+                    [("sha-256", version4::Hash::Bytes(sha256)), ("sha-512", version4::Hash::Bytes(sha512))]
                 });
                 let file = version4::File {
                     name: version3::FILE_NAME.as_bytes(),
                     bytes: current.map(|current| current.bytes()),
+                    published_at: None,
                     hashes: hashes.as_ref().map_or(&[], |hashes| hashes),
                 };
-                version4::write(|out| self.write_note(out), &file, self.sources(found), out);
+                let sources = self.sources(found).map(|source| (source.url, source.country));
+                version4::write(|out| self.write_note(out), &file, sources, out);
             }
         }
     }

@@ -1,23 +1,7 @@
-//! Appending to answers without allocation: numbers, digests, and texts that are not ours.
+//! Appending to answers without allocation: digests, and texts that are not ours. Not here: numbers (`decimal`).
 
 /// Longest text of a client's that is repeated to it, bytes.
 const ECHO_BYTES_MAX: usize = 256;
-
-/// Appends a number in decimal digits.
-pub fn decimal(number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    let mut rest = number;
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[start..]);
-}
 
 /// Appends bytes in lower-case hexadecimal digits.
 pub fn hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
@@ -109,11 +93,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn numbers_are_as_others_write_them(number: u64) {
-            prop_assert_eq!(written(|out| decimal(number, out)), number.to_string());
-        }
-
         #[test]
         fn json_is_read_back(text in "\\PC*|[\\x00-\\x7f]*") {
             let written = written(|out| json(text.as_bytes(), out));

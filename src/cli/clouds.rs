@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::Failure;
 use super::publish::write_by_rename;
+use crate::calendar::{self, DAY_SECONDS};
 use crate::daemon::{self, SourcesError};
 use crate::import::Stamp;
 use crate::import::cloud_update::{self, Policy};
@@ -163,12 +164,9 @@ fn update(
 
 /// `2026-11-22`, in UTC.
 fn date(now: SystemTime) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let text = httpdate::fmt_http_date(now);
-    // `Sun, 22 Nov 2026 05:04:03 GMT`
-    let part = |range| text.get(range).unwrap_or_default();
-    let month = MONTHS.iter().position(|month| *month == part(8..11)).map_or(0, |at| at + 1);
-    format!("{}-{month:02}-{}", part(12..16), part(5..7))
+    let days = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY_SECONDS;
+    let (year, month, day) = calendar::date(days);
+    format!("{year}-{month:02}-{day:02}")
 }
 
 #[cfg(test)]
@@ -177,7 +175,7 @@ mod tests {
 
     #[test]
     fn dates_are_written_as_lists_have_them() {
-        assert_eq!(date(std::time::UNIX_EPOCH + Duration::from_secs(784_111_777)), "1994-11-06");
+        assert_eq!(date(UNIX_EPOCH + Duration::from_secs(784_111_777)), "1994-11-06");
     }
 
     #[test]

@@ -113,7 +113,6 @@ fn show(bar: &ProgressBar, progress: &Progress) {
         Stage::Masters => "masters",
         Stage::Mirrors => "mirrors",
         Stage::Closing => "closing",
-        Stage::Keeping => "keeping",
     });
     bar.set_prefix(counts(progress));
 }

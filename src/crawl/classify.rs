@@ -107,22 +107,6 @@ pub fn learn(reply: &Reply, pointer: Pointer, now: u64) -> Result<Shown, (Findin
     })
 }
 
-/// Adds what the master has shown to what is remembered of it. Whether its current generation has changed.
-pub fn remember(truth: &mut Truth, shown: Shown) -> bool {
-    truth.answered = shown.last_seen;
-    let before = truth.current().map(|current| current.sha256);
-    let known = truth.find(&shown.sha256).map(|(age, _)| age);
-    let current = match known {
-        // A master may go back to what it had.
-        Some(age) => Shown { last_seen: shown.last_seen, ..truth.shown.remove(age) },
-        None => shown,
-    };
-    let changed = before != Some(current.sha256);
-    truth.shown.insert(0, current);
-    truth.shown.truncate(Truth::KEPT_MAX);
-    changed
-}
-
 /// The time in a pointer, or what it is instead.
 fn parse(body: &[u8], pointer: Pointer) -> Result<u64, (Finding, String)> {
     match pointer {
@@ -151,6 +135,11 @@ mod tests {
     fn reply(status: u16, body: Vec<u8>) -> Reply {
         let length = Some(body.len() as u64);
         Reply { status, length, last_modified: None, location: None, encoding: None, body, end: End::Whole }
+    }
+
+    fn remember(truth: &mut Truth, shown: Shown) -> bool {
+        let now = shown.last_seen;
+        truth.show(shown, now).invalidates()
     }
 
     fn truth(timestamps: &[u64]) -> Truth {

@@ -10,7 +10,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::canaries;
-use super::classify;
 use super::conclude;
 use super::crew::Crew;
 use super::fetch::Patience;
@@ -259,7 +258,10 @@ impl Pass<'_> {
                 let repo = outcome.task.repo;
                 let entry = &self.targets.repos[repo as usize];
                 let changed = match (outcome.shown, outcome.catalog) {
-                    (Some(shown), _) => classify::remember(self.truths.entry(entry.id).or_default(), shown),
+                    (Some(shown), _) => {
+                        let now = shown.last_seen;
+                        self.truths.entry(entry.id).or_default().show(shown, now).invalidates()
+                    }
                     (None, Some(mut catalog)) => {
                         let changed = catalog.follow(self.catalogs.get(&entry.id));
                         self.catalogs.insert(entry.id, catalog);

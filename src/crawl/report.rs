@@ -17,8 +17,6 @@ pub enum Stage {
     Mirrors,
     /// It is made sure that the run can be believed.
     Closing,
-    /// What was found is kept.
-    Keeping,
 }
 
 /// How far a pass is.

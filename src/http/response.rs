@@ -10,6 +10,7 @@ use super::method::Method;
 use super::refusal::Refusal;
 use super::request::{Request, Version};
 use super::status::Status;
+use crate::decimal::Decimal;
 
 /// The time as HTTP writes it (`Sun, 06 Nov 1994 08:49:37 GMT`): RFC 9110, section 5.6.7. Whoever owns the clock makes
 /// it anew each second.
@@ -164,27 +165,14 @@ impl BodyWriter<'_> {
             out.truncate(start);
         }
         let digits_start = start - b"000\r\n\r\n".len();
-        let mut digits = [0; 20];
-        let digits = decimal(length as u64, &mut digits);
+        let length_text = Decimal::of(length as u64);
+        let digits = length_text.as_bytes();
         if let [hundreds, tens, ones] = *digits {
             out[digits_start..digits_start + 3].copy_from_slice(&[hundreds, tens, ones]);
         } else {
             out.splice(digits_start..digits_start + 3, digits.iter().copied());
         }
         if reply.without_body { 0 } else { length }
-    }
-}
-
-/// The number in decimal digits, without the machinery of `fmt`.
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[start..];
-        }
     }
 }
 

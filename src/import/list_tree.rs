@@ -1,7 +1,7 @@
 //! A published tree of finished lists, as plain data: what an existing crawler wrote for its frontend.
 //!
-//! Lives here: `repos.json`, `clouds_subnets.json` and the `mirrorlist.PLACE` files; lists of images (`images`). Not
-//! here: what is made of them (`tree_snapshot`).
+//! Lives here: `repos.json`, `clouds_subnets.json` and the `mirrorlist.PLACE` files; lists of images (`images`);
+//! what of a URL is the repo's (`suffix`). Not here: what is made of them (`tree_snapshot`).
 
 mod images;
 mod suffix;

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use crate::cache::store::Key;
 use crate::config::LogFormat;
+use crate::decimal;
 use crate::http::{FieldBlock, Method, Reply, Request, Version};
-use crate::worker::{Entry, Line, write_address, write_escaped, write_number};
+use crate::worker::{Entry, Line, write_address, write_escaped};
 
 use super::repo::{Repo, Route};
 
@@ -227,7 +228,7 @@ impl Logged<'_> {
     /// `time elapsed client code/status bytes method URL user hierarchy/peer type`, as Squid's documents have it.
     fn squid(&self, out: &mut Vec<u8>) {
         let record = self.record;
-        write_number((self.unix_ms / 1000) as usize, out);
+        decimal::write(self.unix_ms / 1000, out);
         out.extend_from_slice(format!(".{:03} {:6} ", self.unix_ms % 1000, self.elapsed_ms).as_bytes());
         write_address(record.client, out);
         out.extend_from_slice(

@@ -179,12 +179,6 @@ impl Fetcher {
         }
     }
 
-    /// Bytes that came from other servers.
-    pub fn bytes(&self) -> u64 {
-        let bytes = |door: &Door| door.names.line.bytes.load(Ordering::Relaxed);
-        bytes(&self.clients) + bytes(&self.operators)
-    }
-
     /// A connection to a server that a client named.
     pub fn connect(&self, host: &str, port: u16, patience: Duration) -> Result<TcpStream, Failure> {
         connect(&self.clients.names, host, port, Instant::now() + patience).map_err(|error| failure(&error))

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::answerer::Answerer;
 use super::counters::{Counters, FillCounts};
@@ -13,12 +13,10 @@ use super::edition::Edition;
 use super::spool::Spool;
 use super::tunnel::{Passage, Tunnels};
 use crate::cache::store::Store;
-use crate::http::{After, Conn, Phase};
-use crate::reactor::{self, CloseReason, Detached, Handle, Limits, Place, Reactor, Received, Service, Step, Wait};
-use crate::worker::{AccessLog, Count, Listener, Live};
+use crate::http::{After, Conn};
+use crate::reactor::{self, CloseReason, Detached, Handle, Limits, Place, Reactor, Received, Service, Step};
+use crate::worker::{AccessLog, Count, LOG_WAIT, Listener, Live, wait};
 
-/// How long lines of the access log may wait for a turn.
-const LOG_WAIT: Duration = Duration::from_secs(1);
 /// What a client hears when its tunnel begins.
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
@@ -184,17 +182,5 @@ impl Service for Connections {
     fn stopping(&mut self) {
         self.is_stopping = true;
         self.answerer.stop();
-    }
-}
-
-fn wait(conn: &Conn, is_stopping: bool) -> Wait {
-    match conn.phase() {
-        Phase::Idle if is_stopping => Wait::Close,
-        Phase::Idle => Wait::Idle,
-        Phase::Head => Wait::Head,
-        Phase::Body => Wait::Body,
-        Phase::Answering => Wait::Answer,
-        Phase::Closing => Wait::Close,
-        Phase::Lingering => Wait::Linger,
     }
 }

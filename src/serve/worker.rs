@@ -3,19 +3,16 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::answerer::Answerer;
 use super::counters::{Counters, Vitals};
 use super::edition::Live;
 use super::ledger::Ledger;
 use super::systems::Systems;
-use crate::http::{Answer, Conn, Phase, Refusal};
+use crate::http::{Answer, Conn, Refusal};
 use crate::reactor::{self, CloseReason, Handle, Limits, Reactor, Received, Service, Wait};
-use crate::worker::{AccessLog, Clock, Count, Listener, Opening, opening};
-
-/// How long lines of the access log may wait for a turn.
-const LOG_WAIT: Duration = Duration::from_secs(1);
+use crate::worker::{AccessLog, Clock, Count, LOG_WAIT, Listener, Opening, opening, wait};
 
 /// What all workers share.
 pub struct Shared {
@@ -158,17 +155,5 @@ impl Service for Connections {
     fn stopping(&mut self) {
         self.is_stopping = true;
         self.answerer.stop();
-    }
-}
-
-fn wait(conn: &Conn, is_stopping: bool) -> Wait {
-    match conn.phase() {
-        Phase::Idle if is_stopping => Wait::Close,
-        Phase::Idle => Wait::Idle,
-        Phase::Head => Wait::Head,
-        Phase::Body => Wait::Body,
-        Phase::Answering => Wait::Answer,
-        Phase::Closing => Wait::Close,
-        Phase::Lingering => Wait::Linger,
     }
 }

@@ -1,5 +1,7 @@
 //! `View`: which generation a client asked for.
 
+use crate::calendar;
+
 /// Hexadecimal digits that may name a generation.
 const DIGITS_MIN: usize = 8;
 const DAY_MS: u64 = 86_400_000;
@@ -35,21 +37,7 @@ fn day(text: &str) -> Option<u64> {
     if !is_shaped {
         return None;
     }
-    let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
-    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let february = if is_leap(year) { 29 } else { 28 };
-    let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let length = months.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
-    if year < 1970 || !(1..=*length).contains(&day) {
-        return None;
-    }
-    let years: u64 = (1970..year).map(|year| if is_leap(year) { 366 } else { 365 }).sum();
-    let before: u64 = months.iter().take(month as usize - 1).sum();
-    Some(years + before + day - 1)
-}
-
-fn number(digits: &str) -> Option<u64> {
-    digits.parse().ok()
+    calendar::unix_days(text[..4].parse().ok()?, text[5..7].parse().ok()?, text[8..].parse().ok()?)
 }
 
 #[cfg(test)]

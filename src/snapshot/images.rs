@@ -49,6 +49,13 @@ pub struct File<'a> {
     pub carried: Carried<'a>,
 }
 
+impl File<'_> {
+    /// Its length in bytes, when somebody says.
+    pub fn size(&self) -> Option<u64> {
+        (self.size_bytes > 0).then_some(self.size_bytes)
+    }
+}
+
 /// The digest of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest<'a> {

@@ -7,7 +7,7 @@
 //! - `load`        `Load`: how often answers name each mirror, and what that means for it
 //!
 //! No address is kept: one is looked at to find its country or its answer, and forgotten with its line.
-//! Not here: writing the log (`serve`), printing (`cli`).
+//! Not here: writing the log (`worker`), printing (`cli`).
 
 mod line;
 mod load;

@@ -29,7 +29,7 @@ pub struct Truth {
     pub answered: u64,
     /// Since when the current generation is the current one, seconds since 1970; 0 for never. Later than its
     /// `first_seen` when the master has gone back to it. What was seen of mirrors before this was held against another
-    /// generation (`Verdict::is_current`).
+    /// generation.
     pub changed: u64,
 }
 
@@ -56,9 +56,6 @@ impl Showing {
 impl Truth {
     /// Generations remembered.
     pub const KEPT_MAX: usize = 5;
-    /// For how long what a master has shown is good without asking again, seconds (the original's 7 days). Older truths
-    /// are used all the same while the master is away, but whoever watches is told.
-    pub const FRESH_SECONDS: u64 = 7 * 86_400;
 
     /// Takes down what the master shows at `now`, seconds since 1970. Times in `shown` do not count.
     ///
@@ -86,12 +83,6 @@ impl Truth {
             self.changed = now;
         }
         turn
-    }
-
-    /// Whether the master answered within the last `FRESH_SECONDS`. A time in the future is as far away as one in the
-    /// past: a clock that was wrong once does not make a truth fresh for ever.
-    pub fn is_fresh(&self, now: u64) -> bool {
-        now.abs_diff(self.answered) < Truth::FRESH_SECONDS
     }
 
     /// What the master has now, as far as is known.
@@ -129,7 +120,7 @@ mod tests {
     #[test]
     fn generations_come_stay_and_come_back() {
         let mut truth = Truth::default();
-        assert!(truth.current().is_none() && !truth.is_fresh(1_800_000_000));
+        assert!(truth.current().is_none());
         assert_eq!(truth.show(shown(1), 100), Showing::First);
         assert_eq!(truth.show(shown(1), 200), Showing::Same);
         assert_eq!((truth.changed, truth.answered), (100, 200));
@@ -141,15 +132,6 @@ mod tests {
         assert_eq!(order(&truth), [1, 3, 2], "what it went back to is current, the rest keeps its order");
         assert_eq!(truth.current(), Some(&Shown { first_seen: 100, last_seen: 500, ..shown(1) }));
         assert_eq!((truth.changed, truth.answered), (500, 500));
-    }
-
-    #[test]
-    fn a_truth_ages() {
-        let mut truth = Truth::default();
-        truth.show(shown(1), 1_000_000);
-        assert!(truth.is_fresh(1_000_000 + Truth::FRESH_SECONDS - 1));
-        assert!(!truth.is_fresh(1_000_000 + Truth::FRESH_SECONDS));
-        assert!(truth.is_fresh(999_999) && !truth.is_fresh(1_000_000 - Truth::FRESH_SECONDS), "a clock set back");
     }
 
     proptest! {

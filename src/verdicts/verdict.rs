@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::finding::{Class, Finding};
 use super::subject::Subject;
-use super::truth::{Digest, Truth};
+use super::truth::Digest;
 
 /// What can be shown for a finding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,9 +138,6 @@ pub struct Verdict {
 const LOOKS_MAX: u8 = u16::BITS as u8;
 
 impl Verdict {
-    /// For how long a look is good without looking again, seconds (the original's 3 days).
-    pub const FRESH_SECONDS: u64 = 3 * 86_400;
-
     /// The verdict after another look; `before`: none when nobody had looked. A finding of class `Unknown` changes
     /// nothing.
     ///
@@ -179,18 +176,6 @@ impl Verdict {
             evidence.note = Evidence::note(&evidence.note);
         }
         Some(Verdict { standing, since, finding: observation.finding, evidence, looks, look_count, behind_since })
-    }
-
-    /// Whether the last look was within the last `FRESH_SECONDS`. A time in the future is as far away as one in the
-    /// past.
-    pub fn is_fresh(&self, now: u64) -> bool {
-        now.abs_diff(self.evidence.at) < Verdict::FRESH_SECONDS
-    }
-
-    /// Whether there is no need to look again: the look is fresh, and the master has had the same ever since. A look in
-    /// the very second of the change may have come before it and does not count.
-    pub fn is_current(&self, truth: &Truth, now: u64) -> bool {
-        self.is_fresh(now) && self.evidence.at > truth.changed
     }
 }
 
@@ -278,18 +263,6 @@ mod tests {
         assert_eq!(Verdict::after(None, &look(Finding::Discarded, 5), &damping), None);
         let before = Verdict::after(None, &look(GOOD, 5), &damping);
         assert_eq!(Verdict::after(before.as_ref(), &look(Finding::Discarded, 9), &damping), before);
-    }
-
-    #[test]
-    fn a_verdict_is_current_until_it_is_old_or_the_master_changes() {
-        let verdict = Verdict::after(None, &look(GOOD, 1_000_000), &Damping::default()).unwrap();
-        assert!(verdict.is_fresh(1_000_000 + Verdict::FRESH_SECONDS - 1));
-        assert!(!verdict.is_fresh(1_000_000 + Verdict::FRESH_SECONDS));
-        assert!(!verdict.is_fresh(1_000_000 - Verdict::FRESH_SECONDS));
-        let truth = |changed| Truth { changed, ..Truth::default() };
-        assert!(verdict.is_current(&truth(999_999), 1_000_001));
-        assert!(!verdict.is_current(&truth(1_000_000), 1_000_001));
-        assert!(!verdict.is_current(&truth(999_999), 1_000_000 + Verdict::FRESH_SECONDS));
     }
 
     #[test]
@@ -386,7 +359,6 @@ mod tests {
                 let before = Verdict { standing, since, finding: FAIL, evidence, looks, look_count, behind_since };
                 let after = Verdict::after(Some(&before), &look(finding, at), &damping).unwrap();
                 prop_assert!(after.look_count <= 16.max(look_count));
-                after.is_fresh(since);
             }
         }
     }

@@ -13,6 +13,7 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select_biased};
 
 use super::counts::Count;
+use crate::decimal;
 
 /// A buffer is handed over when it has this many bytes, or a second after its first line.
 const BUFFER_BYTES_FULL: usize = 32 << 10;
@@ -111,9 +112,9 @@ impl Entry for Line<'_> {
         out.extend_from_slice(b" \"");
         write_escaped(self.request, out);
         out.extend_from_slice(b"\" ");
-        write_number(usize::from(self.status), out);
+        decimal::write(u64::from(self.status), out);
         out.push(b' ');
-        write_number(self.body_bytes, out);
+        decimal::write(self.body_bytes as u64, out);
         for field in [self.referer, self.user_agent] {
             out.extend_from_slice(b" \"");
             write_escaped(if field.is_empty() { b"-" } else { field }, out);
@@ -177,22 +178,6 @@ pub fn write_address(address: IpAddr, out: &mut Vec<u8>) {
         // A vector takes all that is written to it.
         IpAddr::V6(address) => drop(write!(out, "{address}")),
     }
-}
-
-/// A number in decimal digits.
-pub fn write_number(number: usize, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = number;
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
 }
 
 /// The thread that writes.

@@ -8,6 +8,7 @@
 //! - `openmetrics`  what event loops counted, as text
 //! - `proxied`      the header with which a proxy opens a connection
 //! - `text`         `Text`: OpenMetrics text while it grows
+//! - `wait`         what a connection waits for
 //!
 //! Not here: what is answered and counted (`serve`, `proxy`), the event loop (`reactor`).
 
@@ -19,12 +20,14 @@ mod log;
 mod openmetrics;
 mod proxied;
 mod text;
+mod wait;
 
 pub use clock::Clock;
 pub use counts::{Count, LoopCounts};
 pub use listener::Listener;
 pub use live::Live;
-pub use log::{AccessLog, Entry, Line, LogError, LogWriter, write_address, write_escaped, write_number};
+pub use log::{AccessLog, Entry, Line, LogError, LogWriter, write_address, write_escaped};
 pub use openmetrics::{CONTENT_TYPE, connections};
 pub use proxied::{Opening, opening};
 pub use text::{Labels, Text};
+pub use wait::{LOG_WAIT, wait};

@@ -84,11 +84,6 @@ impl Wishes {
         };
         if is_wanted { form } else { usual }
     }
-
-    /// Whether this is a command-line agent.
-    pub fn is_agent(&self) -> bool {
-        self.is_agent
-    }
 }
 
 fn is_agent(user_agent: &[u8]) -> bool {

@@ -8,10 +8,10 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
-use super::figures::Second;
 use super::path::is_file_name;
 use super::scene::{Href, Level, Place, Scene, Url};
 use super::selection::{Link, Selection, Zone};
+use crate::calendar::Moment;
 
 /// Something written as the text it is shown by.
 struct Shown<T>(T);
@@ -61,7 +61,7 @@ struct PlaceObject<'a, F, M> {
     files: Option<F>,
     torrent: Option<&'a str>,
     /// When the mirrors were looked at.
-    verified: Option<Shown<Second>>,
+    verified: Option<Shown<Moment>>,
     /// Where the client is taken to be.
     place: Option<Shown<crate::place::Code>>,
     mirrors: M,
@@ -72,7 +72,7 @@ struct FileEntry<'a> {
     name: &'a str,
     path: Shown<Href<'a>>,
     size: Option<u64>,
-    modified: Option<Shown<Second>>,
+    modified: Option<Shown<Moment>>,
     digest: Option<DigestEntry<'a>>,
 }
 
@@ -120,8 +120,8 @@ pub fn place<'a>(scene: &Scene<'a>, at: &Place<'a>, selection: &Selection<'a>, o
     let file_entry = |wanted: super::scene::Wanted<'a>| FileEntry {
         name: wanted.name,
         path: Shown(scene.own_href(&Place { file: Some(wanted), ..*at })),
-        size: wanted.known.map(|file| file.size_bytes),
-        modified: wanted.known.and_then(|file| file.modified_at).map(|time| Shown(Second(time))),
+        size: wanted.known.and_then(|file| file.size()),
+        modified: wanted.known.and_then(|file| file.modified_at).map(|time| Shown(Moment(time))),
         digest: wanted
             .known
             .and_then(|file| file.digest)
@@ -151,7 +151,7 @@ pub fn place<'a>(scene: &Scene<'a>, at: &Place<'a>, selection: &Selection<'a>, o
         file: at.file.map(file_entry),
         files: at.file.is_none().then_some(files),
         torrent: scene.torrent(at),
-        verified: scene.verified_at(at).map(|time| Shown(Second(time))),
+        verified: scene.verified_at(at).map(|time| Shown(Moment(time))),
         place: scene.place().map(Shown),
         mirrors: Walk(|| selection.links().iter().map(mirror_entry)),
     };

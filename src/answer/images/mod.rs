@@ -7,7 +7,8 @@
 //! - `selection`  the mirrors one client is shown
 //! - `site`       what operators give the pages: title, logo, links, footer
 //! - `scene`      all that an answer tells of
-//! - `page`       HTML and Metalinks, by templates
+//! - `page`       HTML, by templates
+//! - `metalink`   Metalinks
 //! - `json`       the facts for programs
 //! - `figures`    sizes and times
 //! - `base64`     bytes in base 64
@@ -19,6 +20,7 @@ mod catalogue;
 mod figures;
 mod form;
 mod json;
+mod metalink;
 mod page;
 mod parameters;
 mod path;
@@ -342,8 +344,8 @@ impl<'a> Answer<'a> {
             (Subject::Place(..), Outcome::Exhausted, _) => out.extend_from_slice(b"no mirror has it now\n"),
             (Subject::Place(place, selection), Outcome::Json, _) => json::place(scene, place, selection, out),
             (Subject::Place(place, selection), Outcome::Metalink, _) => {
-                if let Some(file @ Wanted { known: Some(known), .. }) = place.file {
-                    page::metalink(scene, place, file, known, selection, out);
+                if let Some(Wanted { known: Some(known), .. }) = place.file {
+                    metalink::write(scene, place, known, selection, out);
                 }
             }
             (Subject::Place(place, _), Outcome::Mirrors, _) => self.write_all(place, out),

@@ -1,4 +1,4 @@
-//! Pages for people: HTML and Metalinks, by the templates beside this file.
+//! Pages for people: HTML, by the templates beside this file.
 //!
 //! Lives here: what each template is given. Templates escape all that is put into them, but for our own stylesheet.
 //! They are written straight into an answer. Not here: what is told (`scene`), what is answered when (`mod`).
@@ -62,17 +62,6 @@ struct AllPage<'p, 'a, Links: Iterator<Item = Link<'a>> + Clone> {
     has_more: bool,
 }
 
-/// A Metalink 4 (RFC 5854).
-#[derive(Template)]
-#[template(path = "metalink.xml", config = "src/answer/images/askama.toml", escape = "html")]
-struct Metalink<'p, 'a> {
-    scene: &'p Scene<'a>,
-    at: &'p Place<'a>,
-    file: Wanted<'a>,
-    known: File<'a>,
-    selection: &'p Selection<'a>,
-}
-
 /// Appends the page of what there is below a level.
 pub fn catalogue<'a>(scene: &Scene<'a>, level: &Level<'a>, missing: Option<&str>, out: &mut Vec<u8>) {
     render(&CataloguePage { scene, level, missing }, out);
@@ -112,18 +101,6 @@ pub fn all<'a>(
         None => &whole,
     };
     render(&AllPage { scene, at, folder, subject, links, number, has_more }, out);
-}
-
-/// Appends a Metalink 4 of a file that is known.
-pub fn metalink<'a>(
-    scene: &Scene<'a>,
-    at: &Place<'a>,
-    file: Wanted<'a>,
-    known: File<'a>,
-    selection: &Selection<'a>,
-    out: &mut Vec<u8>,
-) {
-    render(&Metalink { scene, at, file, known, selection }, out);
 }
 
 fn render(template: &impl Template, out: &mut Vec<u8>) {

@@ -2,6 +2,8 @@
 //!
 //! Lives here: percent-decoding, what counts as a step, what a file may be called. Not here: what exists (`snapshot`).
 
+use crate::answer::query::hex;
+
 /// Longest path that can name anything, bytes: names of the inventory have at most 64 and files at most 255.
 pub const PATH_BYTES_MAX: usize = 1024;
 /// Steps of the deepest path.
@@ -84,10 +86,6 @@ fn decode<'a>(path: &[u8], room: &'a mut Room) -> Option<&'a [u8]> {
         length += 1;
     }
     Some(&room[..length])
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
 #[cfg(test)]

@@ -7,15 +7,16 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::catalogue::{Branch, Catalogue, Kind, Release};
-use super::figures::{Grouped, Minute, Second, Size};
+use super::figures::{Grouped, Minute, Size};
 use super::parameters::Parameters;
 use super::selection::{Link, Selection};
 use super::site::Site;
 use crate::answer::atlas::Atlas;
 use crate::answer::locate::{Reason, Whereabouts};
+use crate::calendar::Moment;
 use crate::net::Family;
 use crate::place::Code;
-use crate::snapshot::{Carried, DigestKind, File, Folder, FolderIndex};
+use crate::snapshot::{Carried, File, Folder, FolderIndex};
 
 /// What is behind the name of a file when its Metalink is wanted.
 pub const METALINK_SUFFIX: &str = ".meta4";
@@ -211,29 +212,12 @@ impl<'a> Scene<'a> {
     }
 
     /// A time for programs.
-    pub fn second(&self, unix_seconds: &u64) -> Second {
-        Second(*unix_seconds)
-    }
-
-    /// The country of a place for programs.
-    pub fn geo(&self, code: &Code) -> Geo {
-        Geo(*code)
-    }
-
-    /// What IANA's registry of hash functions calls a kind of digest.
-    pub fn registered_name(&self, kind: &DigestKind) -> &'static str {
-        match kind {
-            DigestKind::Sha256 => "sha-256",
-            DigestKind::Sha512 => "sha-512",
-            DigestKind::Sha384 => "sha-384",
-            DigestKind::Sha224 => "sha-224",
-            DigestKind::Sha1 => "sha-1",
-            DigestKind::Md5 => "md5",
-        }
+    pub fn second(&self, unix_seconds: &u64) -> Moment {
+        Moment(*unix_seconds)
     }
 }
 
-/// A country as Metalinks and links name it: ISO 3166-1 in lower case.
+/// A country as links name it: ISO 3166-1 in lower case.
 #[derive(Clone, Copy)]
 pub struct Geo(pub Code);
 
@@ -290,6 +274,11 @@ impl<'a> Url<'a> {
     /// What is carried, and maybe a file in it.
     pub fn of(link: &Link<'a>, carried: &Carried<'a>, name: &'a str) -> Url<'a> {
         Url { base: link.base, suffix: std::str::from_utf8(carried.suffix).unwrap_or_default(), name }
+    }
+
+    /// Its parts, which follow each other.
+    pub fn parts(self) -> [&'a [u8]; 3] {
+        [self.base, self.suffix, self.name].map(str::as_bytes)
     }
 }
 

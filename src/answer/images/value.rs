@@ -1,5 +1,7 @@
 //! `Value`: what a parameter says, decoded into room of its own.
 
+use crate::answer::query::hex;
+
 /// Longest decoded value that can name anything, bytes. Inventory names have at most 64.
 const VALUE_BYTES_MAX: usize = 64;
 
@@ -65,8 +67,4 @@ impl std::fmt::Debug for Value {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:?}", String::from_utf8_lossy(self.bytes()))
     }
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }

@@ -4,7 +4,8 @@
 //! `mm0:timestamp` and `mm0:alternates`. Not here: which states of the file are valid (`plan`).
 
 use super::Source;
-use crate::answer::write::{decimal, fit_comment, hexadecimal, xml};
+use crate::answer::write::{fit_comment, hexadecimal, xml};
+use crate::decimal;
 use crate::snapshot::Revision;
 
 /// The one file that these documents are about.
@@ -50,7 +51,7 @@ pub fn write<'a>(
             out.extend_from_slice(&country);
         }
         out.extend_from_slice(b"\" preference=\"");
-        decimal(preference, out);
+        decimal::write(preference, out);
         out.extend_from_slice(b"\">");
         source.url.iter().for_each(|part| xml(part, out));
         out.extend_from_slice(b"</url>\n");
@@ -101,8 +102,8 @@ fn write_revision(revision: &Revision, indent: &[u8], out: &mut Vec<u8>) {
         value(out);
         out.extend_from_slice(closing.as_bytes());
     };
-    line("<mm0:timestamp>", &|out| decimal(revision.timestamp(), out), "</mm0:timestamp>\n");
-    line("<size>", &|out| decimal(revision.bytes(), out), "</size>\n");
+    line("<mm0:timestamp>", &|out| decimal::write(revision.timestamp(), out), "</mm0:timestamp>\n");
+    line("<size>", &|out| decimal::write(revision.bytes(), out), "</size>\n");
     line("<verification>\n", &|_| (), "");
     line(" <hash type=\"sha256\">", &|out| hexadecimal(revision.sha256(), out), "</hash>\n");
     line(" <hash type=\"sha512\">", &|out| hexadecimal(revision.sha512(), out), "</hash>\n");

@@ -105,6 +105,7 @@ impl Response<'_> {
     }
 
     /// For how much longer it is fresh, milliseconds; 0 when it is stale.
+    #[cfg(test)]
     pub fn fresh_for_ms(&self, policy: &Policy, now_ms: u64) -> u64 {
         let control = Control::of_response(self.fields, policy.heeds_targeted);
         self.lifetime_ms(&control, policy).saturating_sub(self.age_ms(now_ms))

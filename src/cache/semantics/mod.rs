@@ -6,7 +6,7 @@
 //! - `variant`       `Variant`, for which requests a response was chosen
 //! - `decision`      `Decision`, what to do with a request and a stored response
 //! - `validation`    asking whether a stored response still holds, and what the answer changes
-//! - `precondition`  conditional requests of clients, answered from the cache
+//! - `precondition`  conditional requests of clients, answered from the cache; `etag` reads entity tags
 //! - `range`         requests for ranges, answered from a whole body
 //! - `invalidation`  what an unsafe request makes useless; `location` resolves references
 //! - `date`          dates in fields
@@ -43,6 +43,16 @@ mod tests {
 
     use super::*;
     use crate::http::{FieldBlock, Method};
+
+    /// Fields as text: `Age: 1|Date: …`.
+    pub fn fields(lines: &str) -> FieldBlock {
+        let mut block = FieldBlock::new();
+        for line in lines.split('|').filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(": ").unwrap();
+            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
+        }
+        block
+    }
 
     /// Fields that mean something here, with values that are right, nearly right, or anything.
     fn any_fields() -> impl Strategy<Value = FieldBlock> {

@@ -65,18 +65,10 @@ pub fn not_modified_fields(stored: Fields<'_>) -> FieldBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::semantics::tests::fields;
 
     /// 2026-11-20T00:00:00Z.
     const NOW_MS: u64 = 1_795_132_800_000;
-
-    fn fields(lines: &str) -> FieldBlock {
-        let mut block = FieldBlock::new();
-        for line in lines.split('|').filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(": ").unwrap();
-            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
-        }
-        block
-    }
 
     fn is_not_modified(request: &str, status: u16, stored: &str) -> bool {
         let (request, stored) = (fields(request), fields(stored));

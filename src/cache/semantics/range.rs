@@ -211,16 +211,7 @@ fn multipart(parts: &[Part], content_type: Option<&[u8]>, body_bytes: u64, bound
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::FieldBlock;
-
-    fn fields(lines: &str) -> FieldBlock {
-        let mut block = FieldBlock::new();
-        for line in lines.split('|').filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(": ").unwrap();
-            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
-        }
-        block
-    }
+    use crate::cache::semantics::tests::fields;
 
     fn of(method: Method, request: &str, status: u16, stored: &str, body_bytes: u64) -> Selection {
         let (request, stored) = (fields(request), fields(stored));

@@ -27,22 +27,6 @@ pub enum Unstorable {
     Useless,
 }
 
-impl Unstorable {
-    /// As a sentence.
-    pub fn explain(self) -> &'static str {
-        match self {
-            Unstorable::Method => "responses to this method are not stored",
-            Unstorable::Status => "responses with this status are not stored by themselves",
-            Unstorable::NoStore => "no-store forbids it",
-            Unstorable::Private => "it is private",
-            Unstorable::Authorized => "the request was authorized, and the response is not public",
-            Unstorable::Vary => "it depends on more than the fields of the request",
-            Unstorable::NotCacheable => "nothing in it allows its storage",
-            Unstorable::Useless => "it is stale from the start and cannot be validated",
-        }
-    }
-}
-
 /// Status codes whose meaning for caches is implemented here (RFC 9111, section 5.2.2.3): those of RFC 9110 but for 206
 /// and 304, which are not stored, and 1xx, which are not final.
 fn is_understood(status: u16) -> bool {
@@ -155,19 +139,11 @@ pub fn storable_fields(fields: Fields<'_>, responded_at_ms: u64) -> FieldBlock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::semantics::tests::fields;
 
     /// 2026-11-20T00:00:00Z.
     const NOW_MS: u64 = 1_795_132_800_000;
     const TARGET: &str = "http://a.example/x";
-
-    fn fields(lines: &str) -> FieldBlock {
-        let mut block = FieldBlock::new();
-        for line in lines.split('|').filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(": ").unwrap();
-            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
-        }
-        block
-    }
 
     fn storing(method: Method, request: &str, status: u16, response: &str) -> Result<(), Unstorable> {
         let (request, block) = (fields(request), fields(response));

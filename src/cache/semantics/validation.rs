@@ -101,18 +101,10 @@ pub fn head_effect(stored: &Response<'_>, body_bytes: u64, status: u16, head: Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::semantics::tests::fields;
 
     /// 2026-11-20T00:00:00Z.
     const NOW_MS: u64 = 1_795_132_800_000;
-
-    fn fields(lines: &str) -> FieldBlock {
-        let mut block = FieldBlock::new();
-        for line in lines.split('|').filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(": ").unwrap();
-            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
-        }
-        block
-    }
 
     fn response(block: &FieldBlock) -> Response<'_> {
         Response { status: 200, fields: block.fields(), requested_at_ms: NOW_MS, responded_at_ms: NOW_MS }

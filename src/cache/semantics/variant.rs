@@ -99,15 +99,7 @@ fn normal_form(name: &str, request: Fields<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fields(lines: &str) -> FieldBlock {
-        let mut block = FieldBlock::new();
-        for line in lines.split('|').filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(": ").unwrap();
-            assert!(block.push(name.as_bytes(), value.as_bytes()), "{line}");
-        }
-        block
-    }
+    use crate::cache::semantics::tests::fields;
 
     /// Whether the response to one request answers the other.
     fn matches(vary: &str, one: &str, other: &str) -> bool {

@@ -20,7 +20,7 @@
 //! - a map of repos that shrinks below its minimum;
 //! - failed canaries: a master and those mirrors that were good longest, none of which was found well by the last pass.
 //!
-//! Not here: publishing, and whether somebody wants it in spite of all (`--force`).
+//! What it says is in `refusal`. Not here: publishing, and whether somebody wants it in spite of all (`--force`).
 
 mod images;
 mod refusal;

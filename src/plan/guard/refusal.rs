@@ -114,18 +114,6 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// All names, for counters.
-    pub const NAMES: [&str; 3] = ["not_judged", "too_few", "own_servers"];
-
-    /// A short name for logs and counters.
-    pub fn name(self) -> &'static str {
-        Keep::NAMES[match self {
-            Keep::NotJudged => 0,
-            Keep::TooFew { .. } => 1,
-            Keep::OwnServers => 2,
-        }]
-    }
-
     /// A sentence for people.
     pub fn explain(self) -> &'static str {
         match self {
