@@ -31,7 +31,7 @@ D=$W/dnf
 mkdir -p "$D/repos.d" "$D/log"
 # What it says is in $W/dnf.log. Without plugins of this machine: one of them makes a repo of what was downloaded.
 run_dnf() { # ARGUMENT...
-  timeout 200 ${as_root[@]+"${as_root[@]}"} dnf -y ${QUIET--q} --installroot="$D/root" --releasever=9 --forcearch=x86_64 \
-    --setopt=reposdir="$D/repos.d" --setopt=cachedir="$D/cache" --setopt=persistdir="$D/persist" \
+  timeout 200 ${as_root[@]+"${as_root[@]}"} dnf -y ${QUIET--q} --installroot="$D/root" --releasever=9 \
+    --forcearch=x86_64 --setopt=reposdir="$D/repos.d" --setopt=cachedir="$D/cache" --setopt=persistdir="$D/persist" \
     --setopt=logdir="$D/log" --setopt=plugins=0 "$@" >>"$W/dnf.log" 2>&1
 }
