@@ -26,6 +26,8 @@ const CONNECTIONS_MAX: usize = 2000;
 const ENDLESS_BYTES_MAX: usize = 1 << 30;
 /// How long a silent mirror keeps a connection, and how long it waits for a request.
 const SILENCE: Duration = Duration::from_secs(300);
+/// Longest file that a stalling mirror sends whole.
+const STALL_BYTES_MIN: usize = 64 << 10;
 /// Between two bytes of a mirror that drips.
 const DRIP_INTERVAL: Duration = Duration::from_millis(500);
 /// Piece of something endless.
@@ -42,6 +44,8 @@ enum Fault {
     Cut,
     /// Announces the whole length, ends properly after half of it.
     Truncating,
+    /// Keeps the connection, and sends half of a file and nothing more; small ones, as metadata are, whole.
+    Stalling,
     /// A chunked body without its last chunk.
     Unended,
     /// A body without end.
@@ -63,11 +67,12 @@ enum Fault {
 }
 
 /// Each by its name.
-const FAULTS: [(&str, Fault); 13] = [
+const FAULTS: [(&str, Fault); 14] = [
     ("silent", Fault::Silent),
     ("reset", Fault::Reset),
     ("cut", Fault::Cut),
     ("truncating", Fault::Truncating),
+    ("stalling", Fault::Stalling),
     ("unended", Fault::Unended),
     ("endless", Fault::Endless),
     ("endless-head", Fault::EndlessHead),
@@ -143,6 +148,18 @@ impl Visit<'_> {
                 self.whole(&head, "HTTP/1.1")?;
                 self.end()?;
             }
+            Fault::Stalling => loop {
+                let head = self.head()?;
+                let (without_body, body) = self.file(&head);
+                if without_body || body.len() <= STALL_BYTES_MIN {
+                    self.whole(&head, "HTTP/1.1")?;
+                    continue;
+                }
+                self.stream.write_all(&answer("HTTP/1.1 200 OK", body.len()))?;
+                self.stream.write_all(&body[..body.len() / 2])?;
+                while self.stream.read(&mut [0; 1024])? > 0 {}
+                break;
+            },
             Fault::Old => {
                 let head = self.head()?;
                 let (without_body, body) = self.file(&head);
@@ -304,8 +321,12 @@ mod tests {
 
     /// What a client gets from a mirror with this fault, to the end of the connection or its error.
     fn visit(name: &str) -> (Vec<u8>, Option<ErrorKind>) {
+        visit_for(name, b"<repomd/>")
+    }
+
+    fn visit_for(name: &str, file: &[u8]) -> (Vec<u8>, Option<ErrorKind>) {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("repomd.xml"), "<repomd/>").unwrap();
+        fs::write(folder.path().join("repomd.xml"), file).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mirror = parse(&format!("{name} {address} {}", folder.path().display())).unwrap();
@@ -336,6 +357,10 @@ mod tests {
         ends("reset", "", Some(ErrorKind::ConnectionReset));
         ends("cut", "Content-Length: 9\r\n\r\n<rep", Some(ErrorKind::ConnectionReset));
         ends("truncating", "Content-Length: 9\r\n\r\n<rep", None);
+        ends("stalling", "\r\n\r\n<repomd/>", Some(ErrorKind::WouldBlock));
+        let (got, met) = visit_for("stalling", &[b'a'; STALL_BYTES_MIN + 2]);
+        assert!(got.ends_with(&[b'a'; STALL_BYTES_MIN / 2 + 1]) && met == Some(ErrorKind::WouldBlock));
+        assert!(got.len() < STALL_BYTES_MIN);
         ends("unended", "9\r\n<repomd/>\r\n", None);
         ends("drip", "\r\n\r\n<", Some(ErrorKind::WouldBlock));
         ends("drip-head", "H", Some(ErrorKind::WouldBlock));

@@ -4,32 +4,11 @@
 # with what was built, and what the proxy says with what was done to its mirrors.
 # Needs: dnf createrepo-c rpm nginx-light curl jq.
 . "$(dirname "$0")/stage.bash"
+. "$(dirname "$0")/packages.bash"
 
 NGINX=$(command -v nginx || echo /usr/sbin/nginx)
 MIRRORS=(a b c)
 declare -A PORT ID
-
-# --- packages. BUILD is what is in them: the same name and version with another BUILD is a rebuild in place.
-build_package() { # NAME BUILD KILOBYTES DIRECTORY
-  cat >"$W/$1.spec" <<SPEC
-Name: $1
-Version: 1.0
-Release: 1
-Summary: $2
-License: MIT
-BuildArch: noarch
-%define _binary_payload w0.gzdio
-%description
-$2
-%install
-mkdir -p %{buildroot}/usr/share/$1
-echo $2 > %{buildroot}/usr/share/$1/build
-head -c $(($3 * 1024)) /dev/urandom > %{buildroot}/usr/share/$1/data
-%files
-/usr/share/$1
-SPEC
-  rpmbuild --quiet --define "_topdir $W/rpmbuild" --define "_rpmdir $4" -bb "$W/$1.spec" >>"$W/rpmbuild.log" 2>&1
-}
 
 # publish COMPRESSION MIRROR...: what is in $W/master goes to these mirrors, with metadata made for it.
 publish() {
@@ -116,17 +95,8 @@ repomd_sum() { get "$REPO/repodata/repomd.xml"; }
 shows() { [ "$(repomd_sum)" = "$1" ]; }
 
 # --- dnf, by the repo's stable URL and through the proxy
-as_root=()
-[ "$(id -u)" = 0 ] || as_root=(unshare --map-root-user)
-D=$W/dnf
-mkdir -p "$D/repos.d" "$D/log"
 write_repo() { # LINE...
   printf '%s\n' '[ember]' name=ember gpgcheck=0 enabled=1 skip_if_unavailable=0 "$@" >"$D/repos.d/ember.repo"
-}
-run_dnf() {
-  timeout 200 ${as_root[@]+"${as_root[@]}"} dnf -y -q --installroot="$D/root" --releasever=9 --forcearch=x86_64 \
-    --setopt=reposdir="$D/repos.d" --setopt=cachedir="$D/cache" --setopt=persistdir="$D/persist" \
-    --setopt=logdir="$D/log" "$@" >>"$W/dnf.log" 2>&1
 }
 download() { # PACKAGE...: with fresh metadata and no package of its own kept
   rm -rf "$D/got" "$D/cache"
