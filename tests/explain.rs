@@ -234,3 +234,43 @@ fn the_page_is_bounded() {
     let text = server.get_as(client_of("DE", 4), &format!("{BASEOS}&explain=1")).body;
     assert!(text.contains("and 197 more: 512 are told at most\n"), "{text}");
 }
+
+#[test]
+fn every_dialect_and_filter_is_explained_as_it_is_answered() {
+    let server = Server::start("explain_self = true");
+    let client = client_of("DE", 4);
+    for target in [
+        "/mirrorlist?repo=baseos-9&arch=x86_64",
+        "/mirrorlist?repo=baseos-9&arch=x86_64&country=jp",
+        "/mirrorlist?path=ember/9.8/BaseOS/x86_64/os",
+        "/?release=9&arch=x86_64&repo=baseos&protocol=https&limit=2",
+        "/?release=9&arch=x86_64&repo=baseos&exclude=de",
+        "/?release=9&arch=x86_64&repo=baseos&family=any",
+        "/?release=9&arch=x86_64&repo=baseos&country=aq",
+    ] {
+        let told = explained(&server, client, target);
+        assert_eq!((&told["outcome"], &told["repo"]["name"]), (&"listed".into(), &"baseos".into()), "{target}: {told}");
+        let answer = server.get_as(client, target);
+        let answered: Vec<&str> = answer.lines().into_iter().filter(|line| !line.starts_with('#')).collect();
+        let lines: Vec<&str> = told["answer"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+        assert_eq!(lines, answered, "{target}");
+        let dropped = if target.ends_with("=aq") { serde_json::json!(["country"]) } else { serde_json::json!([]) };
+        assert_eq!(told["dropped"], dropped, "{target}");
+        // Each line stands at its place in one of the lists.
+        let lists = 0..told["lists"].as_array().unwrap().len();
+        let mut positions: Vec<u64> =
+            lists.flat_map(|list| candidates(&told, list)).filter_map(|(_, position, _)| position).collect();
+        positions.sort_unstable();
+        positions.dedup();
+        assert_eq!(positions, (1..=answered.len() as u64).collect::<Vec<_>>(), "{target}: {told}");
+    }
+    let excluded = explained(&server, client, "/?release=9&arch=x86_64&repo=baseos&exclude=de");
+    assert_eq!(candidates(&excluded, 0)[0], ("de".to_owned(), None, "passed_over".to_owned()));
+    let metalink = explained(&server, client, "/metalink?repo=baseos-9&arch=x86_64");
+    assert!(
+        metalink["answer"][0].as_str().unwrap().ends_with("/9.8/BaseOS/x86_64/os/repodata/repomd.xml"),
+        "{metalink}"
+    );
+    let unknown = explained(&server, client, "/mirrorlist?repo=nothing-9&arch=x86_64");
+    assert_eq!((&unknown["outcome"], &unknown["client"]["place"]), (&"unknown_repo".into(), &"DE".into()));
+}

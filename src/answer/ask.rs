@@ -4,7 +4,9 @@
 
 use std::net::IpAddr;
 
+use super::atlas::Atlas;
 use super::fedora;
+use super::locate::Whereabouts;
 use super::query::Query;
 
 /// What a path asks for.
@@ -96,6 +98,13 @@ impl Ask<'_> {
             Endpoint::List if !fedora::is_spoken(&self.query) => Dialect::Centos,
             _ => Dialect::Fedora,
         }
+    }
+
+    /// Where its client is, for this request: it may ask for another place, or not to be known by its network.
+    pub fn whereabouts(&self, atlas: &Atlas) -> Whereabouts {
+        let asked = if self.dialect() == Dialect::Centos { self.query.cc.unwrap_or_default() } else { b"" };
+        let whereabouts = Whereabouts::find(atlas, self.client, asked);
+        if self.query.netblock == Some(b"0") { whereabouts.without_network() } else { whereabouts }
     }
 
     /// What its answer looks like.

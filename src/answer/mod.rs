@@ -8,6 +8,7 @@
 //! - `locate`    where a client is, and whose
 //! - `list`      the mirrors it gets
 //! - `walk`      from the lists of a snapshot to that list
+//! - `terms`     what a request comes down to: all that decides its list
 //! - `reply`     `Answer`: all of it brought together
 //! - `outcome`   what it came to
 //! - `centos`    the CentOS mirrorlist dialect
@@ -34,6 +35,7 @@ pub mod metalink;
 mod outcome;
 mod query;
 mod reply;
+mod terms;
 mod walk;
 mod write;
 

@@ -7,27 +7,13 @@ use super::ask::{Ask, Dialect, Form, Rules};
 use super::atlas::Atlas;
 use super::filter::{Filter, Kinds};
 use super::json::{self, About, Entry};
-use super::list::{List, Order, Pick, Wish};
-use super::locate::Whereabouts;
+use super::list::{List, Pick};
 use super::metalink::{Source, version3, version4};
 use super::outcome::Outcome;
+use super::terms::Terms;
 use super::{centos, fedora};
 use crate::http::Status;
-use crate::net::Family;
-use crate::snapshot::{MirrorIndex, PlaceIndex, Repo, RepoIndex};
-use crate::turn;
-
-/// What a metalink is about, below a repo's directory.
-const METADATA_PATH: &[u8] = b"repodata/repomd.xml";
-
-/// The repo of an answer.
-struct Found<'a> {
-    index: RepoIndex,
-    repo: Repo<'a>,
-    /// What follows the repo's directory in each URL.
-    rest: &'a [u8],
-    place: PlaceIndex,
-}
+use crate::snapshot::{MirrorIndex, PlaceIndex, RepoIndex};
 
 /// What a request for mirrors is answered with.
 pub struct Answer<'a> {
@@ -40,58 +26,23 @@ pub struct Answer<'a> {
     atlas: &'a Atlas,
     ask: &'a Ask<'a>,
     list: &'a List,
-    found: Option<Found<'a>>,
+    found: Option<Terms<'a>>,
 }
 
 impl<'a> Answer<'a> {
     /// Chooses what to answer. `list`: where mirrors are put together; what it held is gone.
     pub fn choose(atlas: &'a Atlas, ask: &'a Ask<'a>, rules: &Rules, list: &'a mut List) -> Answer<'a> {
-        let dialect = ask.dialect();
         let form = ask.form();
-        let meant = match dialect {
-            Dialect::Centos => centos::find(atlas, &ask.query).map(|repo| (repo, &b""[..])),
-            Dialect::Fedora => fedora::find(atlas, &ask.query).map(|meant| (meant.repo, meant.rest)),
+        let terms = match Terms::of(atlas, ask, rules) {
+            Ok(terms) => terms,
+            Err(outcome) => {
+                let is_strict = rules.strict_status && outcome == Outcome::Unknown && ask.dialect() == Dialect::Fedora;
+                let status = if is_strict { Status::NotFound } else { Status::Ok };
+                return Answer { outcome, form, status, atlas, ask, list, found: None };
+            }
         };
-        let view = atlas.view();
-        let known = meant.and_then(|(index, rest)| Ok((index, view.repo(index).ok_or(Outcome::Unknown)?, rest)));
-        let refused = |outcome, list| {
-            let is_strict = rules.strict_status && outcome == Outcome::Unknown && dialect == Dialect::Fedora;
-            let status = if is_strict { Status::NotFound } else { Status::Ok };
-            Answer { outcome, form, status, atlas, ask, list, found: None }
-        };
-        let (index, repo, rest) = match known {
-            Ok(known) => known,
-            Err(outcome) => return refused(outcome, list),
-        };
-        // Only this file has a truth, and only its repo's directory stands for it.
-        let is_metalink = matches!(form, Form::Metalink | Form::Metalink4);
-        if is_metalink && !METADATA_PATH.starts_with(rest) {
-            return refused(Outcome::Unknown, list);
-        }
-        let rest = if is_metalink { METADATA_PATH } else { rest };
-        let asked = if dialect == Dialect::Centos { ask.query.cc.unwrap_or_default() } else { b"" };
-        let mut whereabouts = Whereabouts::find(atlas, ask.client, asked);
-        if ask.query.netblock == Some(b"0") {
-            whereabouts = whereabouts.without_network();
-        }
-        let family = Family::of(ask.client);
-        let filter = Filter::of(&ask.query, family);
-        let wish = Wish {
-            repo: &repo,
-            family,
-            whereabouts: &whereabouts,
-            turn: turn::of_client(ask.client, ask.unix_seconds, view.turn_count()),
-            order: match dialect {
-                Dialect::Centos => Order::Place,
-                Dialect::Fedora => Order::Rings { count_min: rules.fedora_lines_min },
-            },
-            count_max: match (dialect, is_metalink) {
-                (Dialect::Centos, false) => rules.lines_max,
-                _ => rules.fedora_lines_max,
-            },
-            filter: filter.as_ref(),
-        };
-        list.choose(view, &wish);
+        let filter = Filter::of(&ask.query, terms.family);
+        list.choose(atlas.view(), &terms.wish(filter.as_ref()));
         let form = if form == Form::Redirect && list.picks().is_empty() { Form::Text } else { form };
         Answer {
             outcome: list.supply().into(),
@@ -100,7 +51,7 @@ impl<'a> Answer<'a> {
             atlas,
             ask,
             list,
-            found: Some(Found { index, repo, rest, place: whereabouts.place }),
+            found: Some(terms),
         }
     }
 
@@ -111,7 +62,7 @@ impl<'a> Answer<'a> {
 
     /// The place that was answered for, when the repo is known.
     pub fn place(&self) -> Option<PlaceIndex> {
-        self.found.as_ref().map(|found| found.place)
+        self.found.as_ref().map(|found| found.whereabouts.place)
     }
 
     /// The mirrors that it names, in order; none for a last resort.
@@ -212,11 +163,11 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn url<'s>(&'s self, found: &Found<'s>, pick: &Pick) -> [&'s [u8]; 3] {
+    fn url<'s>(&'s self, found: &Terms<'s>, pick: &Pick) -> [&'s [u8]; 3] {
         [self.atlas.view().url(pick.base), found.repo.suffix, found.rest]
     }
 
-    fn sources<'s>(&'s self, found: &'s Found<'s>) -> impl Iterator<Item = Source<'s>> {
+    fn sources<'s>(&'s self, found: &'s Terms<'s>) -> impl Iterator<Item = Source<'s>> {
         let view = self.atlas.view();
         self.list.picks().iter().map(move |pick| Source {
             url: self.url(found, pick),
@@ -225,7 +176,7 @@ impl<'a> Answer<'a> {
         })
     }
 
-    fn entries<'s>(&'s self, found: &'s Found<'s>) -> impl Iterator<Item = Entry<'s>> {
+    fn entries<'s>(&'s self, found: &'s Terms<'s>) -> impl Iterator<Item = Entry<'s>> {
         let whys = self.list.picks().iter().map(|pick| pick.why);
         let sources = self.sources(found).zip(whys);
         sources.map(|(Source { url, protocol, country }, why)| Entry { url, protocol, country, why })
@@ -239,7 +190,7 @@ impl<'a> Answer<'a> {
             generation: self.atlas.generation().0,
             verified_at: view.verified_at(),
             repo: found.and_then(|found| view.repo_name(found.index)),
-            place: found.and_then(|found| view.place_code(found.place)),
+            place: found.and_then(|found| view.place_code(found.whereabouts.place)),
             dropped: found.map_or_else(Default::default, |_| self.list.dropped()),
             comment: self.comment(),
         }

@@ -7,8 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::atlas;
 use super::failure::Failure;
-use crate::answer::{self, Query};
+use crate::answer::{self, Ask, Endpoint, Query};
 use crate::config::Config;
+use crate::daemon::rules;
 
 /// Explain what a client is answered: network, place, turn, lists, and each mirror with the reason.
 ///
@@ -62,13 +63,15 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Some(path) => Config::read(path).map_err(Failure::input)?,
         None => Config::shipped(),
     };
-    let line_count_max = config.lines_max;
+    let rules = rules(&config);
     config.lists = args.lists.clone().or(config.lists);
     let atlas = atlas::open(config, args.snapshot.as_deref())?;
     let atlas = atlas.as_ref();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let query = Query::of(&args.release, &args.arch, &args.repo, args.cc.as_deref().unwrap_or_default());
-    let told = answer::explain(atlas, &query, args.ip, args.at.unwrap_or(now), line_count_max);
+    let unix_seconds = args.at.unwrap_or(now);
+    let ask = Ask { endpoint: Endpoint::Root, query, accepts_metalink4: false, client: args.ip, unix_seconds };
+    let told = answer::explain(atlas, &ask, &rules);
     let bytes = match args.format {
         Format::Text => told.text().into_bytes(),
         Format::Json => told.json(),

@@ -85,7 +85,7 @@ impl Answerer {
 
     /// Tells why, in place of the answer. Another's address is for those who may have any answer explained.
     fn explain(&self, asked: &Asked<'_>, query: &Query<'_>, out: &mut Vec<u8>) -> (Status, usize) {
-        let Asked { request, client, reply, .. } = *asked;
+        let Asked { endpoint, request, client, reply, .. } = *asked;
         let accept = request.header("accept").unwrap_or_default();
         let wish = Inquiry::of(query, accept);
         let settings = &self.edition.settings;
@@ -104,8 +104,9 @@ impl Answerer {
             return self.text(Page::Forbidden, Status::Forbidden, reply, "explanations are not for this address", out);
         }
         self.count(Page::Explained);
-        let now = self.clock.unix_seconds();
-        let told = answer::explain(&self.edition.atlas, query, address, now, settings.rules.lines_max);
+        let unix_seconds = self.clock.unix_seconds();
+        let ask = Ask { endpoint, query: *query, accepts_metalink4: false, client: address, unix_seconds };
+        let told = answer::explain(&self.edition.atlas, &ask, &settings.rules);
         let bytes = if wish.is_json { told.json() } else { told.text().into_bytes() };
         let fields = EXPLANATION_FIELDS[usize::from(wish.is_json)];
         let body_bytes = Response::begin(out, reply, Status::Ok, self.clock.http_date()).lines(fields).finish(&bytes);

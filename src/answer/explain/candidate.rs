@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::list::List;
+use super::super::list::Pick;
 use crate::calendar::moment;
 use crate::net::{Family, Protocol};
 use crate::snapshot::{Evidence, MirrorIndex, Repo, RepoIndex, Row, Serving, View};
@@ -36,6 +36,8 @@ pub enum Reason {
     Spare,
     /// Out: it is good, but the answer was full before it.
     Full,
+    /// Out: it is good, but the request asks for others, or it is far away and there are enough near ones.
+    PassedOver,
     /// Out: it would do, but there are enough others.
     Enough,
     /// Out of this list: a list before it has named it.
@@ -84,22 +86,24 @@ pub struct Walker<'a, B> {
     sparing: Option<Serving<'a>>,
     /// Mirrors in the answer; none when it is made over the other family.
     named: Vec<MirrorIndex>,
+    /// Whether the answer has room for nobody else.
+    is_full: bool,
     seen: Vec<MirrorIndex>,
 }
 
 impl<'a, B: AsRef<[u8]>> Walker<'a, B> {
-    /// For an answer; `is_answered`: whether `family` is the one it is made over.
+    /// For an answer of `picks`, none when it is made over the other family. `is_full`: it has room for nobody else.
     pub fn new(
         view: &'a View<B>,
         index: RepoIndex,
         repo: &'a Repo<'a>,
         family: Family,
-        list: &List,
-        is_answered: bool,
+        picks: &[Pick],
+        is_full: bool,
     ) -> Walker<'a, B> {
         let (serving, sparing) = (view.serving(repo, family), view.sparing(repo, family));
-        let named = list.picks().iter().filter(|_| is_answered).filter_map(|pick| pick.mirror).collect();
-        Walker { view, index, repo, family, serving, sparing, named, seen: Vec::new() }
+        let named = picks.iter().filter_map(|pick| pick.mirror).collect();
+        Walker { view, index, repo, family, serving, sparing, named, is_full, seen: Vec::new() }
     }
 
     /// Whether a list that was walked has named anybody.
@@ -129,9 +133,11 @@ impl<'a, B: AsRef<[u8]>> Walker<'a, B> {
         let is_spare = self.sparing.as_ref().is_some_and(|sparing| sparing.base(index).is_some());
         let reason = match position {
             _ if is_repeated && position.is_some() => Reason::Repeated,
-            Some(_) if is_good => Reason::Good,
-            Some(_) => Reason::Spare,
-            None if is_good => Reason::Full,
+            Some(_) if is_spare && !is_good => Reason::Spare,
+            // Over this family or, where both were asked for, over the other one.
+            Some(_) => Reason::Good,
+            None if is_good && self.is_full => Reason::Full,
+            None if is_good => Reason::PassedOver,
             None if is_spare => Reason::Enough,
             None if !protocols.iter().any(carries) => Reason::NoTree,
             None if !faults.is_empty() => Reason::Fault,

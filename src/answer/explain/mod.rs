@@ -11,20 +11,23 @@ mod candidate;
 mod inquiry;
 mod text;
 
-use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::ask::{Ask, Rules};
 use super::atlas::Atlas;
-use super::centos;
-use super::list::{List, Order, Supply, Wish};
-use super::locate::{Reason, Whereabouts};
+use super::filter::{Filter, Kind};
+use super::list::{List, Supply};
+use super::locate::Reason;
 use super::outcome::Outcome;
 use super::query::Query;
+use super::terms::Terms;
 use crate::calendar::moment;
 use crate::net::Family;
-use crate::snapshot::{Ending, PlaceIndex, Repo, RepoIndex, Row};
+use crate::place::Code;
+use crate::snapshot::{CountryCode, Ending, PlaceIndex, Row, View};
+use crate::sys::Map;
 use crate::turn;
 use candidate::{Candidate, Walker};
 
@@ -42,6 +45,8 @@ pub struct Explanation {
     repo: Option<RepoNamed>,
     /// As `mirrorlistd_answers` labels it.
     outcome: &'static str,
+    /// Filters that were dropped, because nothing was left with them.
+    dropped: Vec<&'static str>,
     /// The lists that were walked, in order, each for good mirrors and the last then for spare ones.
     lists: Vec<Walk>,
     /// Mirrors of these lists that are not told of, beyond `CANDIDATES_MAX`.
@@ -113,40 +118,31 @@ struct Walk {
     candidates: Vec<Candidate>,
 }
 
-/// Tells how `client` would be answered at `unix_seconds`, with every mirror that was considered.
-pub fn explain(
-    atlas: &Atlas,
-    query: &Query<'_>,
-    client: IpAddr,
-    unix_seconds: u64,
-    line_count_max: usize,
-) -> Explanation {
-    let client = client.to_canonical();
+/// Tells how a request would be answered, with every mirror that was considered. Its `ip` and `format` are about the
+/// explanation, and change nothing of what is told.
+pub fn explain(atlas: &Atlas, ask: &Ask<'_>, rules: &Rules) -> Explanation {
+    let query = Query { format: None, ip: None, ..ask.query };
+    let ask = Ask { query, client: ask.client.to_canonical(), ..*ask };
     let view = atlas.view();
-    let whereabouts = Whereabouts::find(atlas, client, query.cc.unwrap_or_default());
-    let turn = turn::of_client(client, unix_seconds, view.turn_count());
     let verified_at = view.verified_at();
     let mut told = Explanation {
         snapshot: Snapshot {
             generation: atlas.generation().0,
             evidence: view.evidence().explain(),
             verified_at: verified_at.map(moment),
-            age_seconds: verified_at.map(|verified_at| unix_seconds.saturating_sub(verified_at)),
+            age_seconds: verified_at.map(|verified_at| ask.unix_seconds.saturating_sub(verified_at)),
         },
-        client: asker(atlas, query, client, &whereabouts, turn),
+        client: asker(atlas, &ask),
         repo: None,
         outcome: Outcome::Unknown.label(),
+        dropped: Vec::new(),
         lists: Vec::new(),
         left_out: 0,
         answer: Vec::new(),
-        answer_max: line_count_max,
+        answer_max: rules.lines_max,
     };
-    match centos::find(atlas, query) {
-        Ok(index) => {
-            if let Some(repo) = view.repo(index) {
-                answered(&mut told, atlas, index, &repo, Family::of(client), &whereabouts, turn);
-            }
-        }
+    match Terms::of(atlas, &ask, rules) {
+        Ok(terms) => answered(&mut told, atlas, &terms, Filter::of(&ask.query, terms.family).as_ref()),
         Err(outcome) => told.outcome = outcome.label(),
     }
     told
@@ -162,8 +158,8 @@ impl Explanation {
     }
 }
 
-fn asker(atlas: &Atlas, query: &Query<'_>, client: IpAddr, whereabouts: &Whereabouts, turn: usize) -> Client {
-    let view = atlas.view();
+fn asker(atlas: &Atlas, ask: &Ask<'_>) -> Client {
+    let (view, client, whereabouts) = (atlas.view(), ask.client, ask.whereabouts(atlas));
     let groups: Vec<GroupNamed> = whereabouts
         .groups(view)
         .filter_map(|group| view.group(group))
@@ -171,7 +167,7 @@ fn asker(atlas: &Atlas, query: &Query<'_>, client: IpAddr, whereabouts: &Whereab
         .collect();
     let place = place_name(atlas, whereabouts.place);
     let (place_from, place_why) = match whereabouts.reason {
-        Reason::Asked => ("asked", format!("asked for by cc={}", printable(query.cc.unwrap_or_default()))),
+        Reason::Asked => ("asked", format!("asked for by cc={}", printable(ask.query.cc.unwrap_or_default()))),
         Reason::Told(network) => ("inventory", format!("told by the inventory of {network}")),
         Reason::Geo(code) => ("geoip", format!("the GeoIP table says {code}")),
         Reason::Unknown => ("unknown", "the GeoIP table does not know the address".to_owned()),
@@ -187,48 +183,47 @@ fn asker(atlas: &Atlas, query: &Query<'_>, client: IpAddr, whereabouts: &Whereab
         place_from,
         place_why,
         geoip: atlas.geo_table().source().to_owned(),
-        turn,
+        turn: turn::of_client(client, ask.unix_seconds, view.turn_count()),
         turn_count: view.turn_count(),
     }
 }
 
-fn answered(
-    told: &mut Explanation,
-    atlas: &Atlas,
-    index: RepoIndex,
-    repo: &Repo<'_>,
-    family: Family,
-    whereabouts: &Whereabouts,
-    turn: usize,
-) {
+fn answered(told: &mut Explanation, atlas: &Atlas, terms: &Terms<'_>, filter: Option<&Filter<'_>>) {
     let view = atlas.view();
-    told.repo = view.repo_name(index).map(|name| RepoNamed {
+    let Terms { index, repo, rest, family, turn, .. } = terms;
+    told.repo = view.repo_name(*index).map(|name| RepoNamed {
         release: name.release.to_owned(),
         arch: name.arch.to_owned(),
         name: name.name.to_owned(),
         tree: view.tree_name(repo.tree).to_owned(),
         path: String::from_utf8_lossy(repo.suffix).into_owned(),
-        comment: view.comment(index).map(|comment| String::from_utf8_lossy(comment).into_owned()),
+        comment: view.comment(*index).map(|comment| String::from_utf8_lossy(comment).into_owned()),
     });
-    let (order, count_max) = (Order::Place, told.answer_max);
     let mut list = List::default();
-    list.choose(view, &Wish { repo, family, whereabouts, turn, order, count_max, filter: None });
+    list.choose(view, &terms.wish(filter));
     told.outcome = Outcome::from(list.supply()).label();
-    // With nobody left for the client's family, its lists are walked to the end before those of the other one.
-    let families: &[Family] = match list.supply() {
-        Supply::OtherFamily => &[family, family.other()],
-        _ => &[family],
+    told.dropped = list.dropped().iter().map(Kind::name).collect();
+    told.answer_max = filter.map_or(usize::MAX, |filter| filter.count_max).min(terms.count_max);
+    let is_full = list.picks().len() >= told.answer_max;
+    let kept = |kind| filter.filter(|filter| filter.kinds.has(kind) && !list.dropped().has(kind));
+    let families: Vec<Family> = match (list.supply(), kept(Kind::Family)) {
+        // With nobody left for the client's family, its lists are walked to the end before those of the other one.
+        (Supply::OtherFamily, _) => vec![*family, family.other()],
+        (_, Some(filter)) => filter.families.into_iter().flatten().collect(),
+        (_, None) => vec![*family],
     };
-    let rows = || whereabouts.groups(view).map(Row::Group).chain([Row::Place(whereabouts.place)]);
+    let answering = if list.supply() == Supply::OtherFamily { &families[1..] } else { &families[..] };
+    let rows = rows(view, terms, filter, kept(Kind::Country).is_some());
     let mut room = CANDIDATES_MAX;
-    for &walked in families {
-        let mut walker = Walker::new(view, index, repo, walked, &list, walked == *families.last().unwrap_or(&walked));
-        for row in rows() {
+    for &walked in &families {
+        let named = if answering.contains(&walked) { list.picks() } else { &[] };
+        let mut walker = Walker::new(view, *index, repo, walked, named, is_full);
+        for &row in &rows {
             let name = match row {
                 Row::Place(place) => place_name(atlas, place),
                 Row::Group(group) => view.group(group).map_or_else(String::new, |(name, _)| name.to_owned()),
             };
-            let (candidates, left_out) = walker.walk(row, turn, room);
+            let (candidates, left_out) = walker.walk(row, *turn, room);
             room -= candidates.len();
             told.left_out += left_out;
             told.lists.push(Walk { of: name, family: walked.name(), candidates });
@@ -238,8 +233,21 @@ fn answered(
             }
         }
     }
-    let url = |base: &[u8]| String::from_utf8_lossy(&[base, repo.suffix].concat()).into_owned();
+    let url = |base: &[u8]| String::from_utf8_lossy(&[base, repo.suffix, rest].concat()).into_owned();
     told.answer = list.bases(view).map(url).collect();
+}
+
+/// The lists that are walked: those of countries that were asked for, and unless these are all, those of the client's
+/// groups and place.
+fn rows(view: &View<Map>, terms: &Terms<'_>, filter: Option<&Filter<'_>>, countries_alone: bool) -> Vec<Row> {
+    let own = Row::Place(terms.whereabouts.place);
+    let countries = filter.map_or(&[][..], Filter::countries).iter();
+    let place_of = |country: &CountryCode| Code::parse(country).and_then(|code| view.place(code));
+    let mut rows: Vec<Row> = countries.map(|country| place_of(country).map_or(own, Row::Place)).collect();
+    if !countries_alone {
+        rows.extend(terms.whereabouts.groups(view).map(Row::Group).chain([own]));
+    }
+    rows
 }
 
 fn place_name(atlas: &Atlas, place: PlaceIndex) -> String {

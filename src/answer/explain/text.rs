@@ -32,6 +32,9 @@ impl fmt::Display for Explanation {
         }
         client(&self.client, out)?;
         self.lists.iter().try_for_each(|walk| list(walk, out))?;
+        if !self.dropped.is_empty() {
+            writeln!(out, "dropped     {}: nothing is left with all filters", self.dropped.join(" "))?;
+        }
         if self.left_out > 0 {
             writeln!(out, "            and {} more: {CANDIDATES_MAX} are told at most", self.left_out)?;
         }
@@ -91,6 +94,7 @@ fn why(candidate: &Candidate, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::Good => "good",
         Reason::Spare => "to spare",
         Reason::Full => "good, list full",
+        Reason::PassedOver => "good, passed over",
         Reason::Enough => "spare, not needed",
         Reason::Repeated => "named above",
         Reason::Fault => candidate.faults.first().map_or("bad", |fault| fault.finding),
